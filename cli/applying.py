@@ -70,9 +70,10 @@ def _give_gate(bench: "Bench", connection: Connection) -> None:
 
     chosen = Chosen(bench.session.prefix, connection.config)
     limits = limits_of(chosen)
-    predictor = None if limits is None else predictor_of(chosen, bench.session.present_lattice(), "")
+    present = bench.session.present_lattice()
+    predictor = None if limits is None else predictor_of(chosen, present, "")
     if limits is None or predictor is None:
-        bench.no_gate = missing_parts(limits, predictor)[0]
+        bench.no_gate = missing_parts(chosen, present, limits, predictor)[0]
         return
     bench.gate = CorrectionGate(
         limits, predictor, reviewer=own_name(), observer=lambda view: say(line_of(record_of(view)), err=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gnomon.lattice import Key, Lattice
     from gnomon.propagator import Propagator
     from gnomon.recorder.bounds import CalibrationDocument, Predictor, Reading
+    from gnomon.recorder.calibration_folder import CalibrationFolder
     from gnomon.recorder.gating import Approved, AuditChain, Limits, TokenDesk
     from gnomon.recorder.recordings import Recording, RecordingFile
     from gnomon.recorder.replay_execution import Plan
@@ -39,7 +40,10 @@ class Chosen:
 
 @dataclass(frozen=True)
 class GateParts:
-    """A recording ready for the gate: its plan and commands, limits and predictor, None where there are none."""
+    """A recording ready for the gate: its plan and commands, limits and predictor, None where there are none.
+
+    `missing` has the parts without which nothing is written, each with the remedy.
+    """
 
     file: "RecordingFile"
     plan: "Plan"
@@ -49,28 +53,58 @@ class GateParts:
     propagate: "Propagator"
     limits: "Limits | None"
     predictor: "Predictor | None"
+    missing: tuple[str, ...]
 
     @property
     def recording(self) -> "Recording":
         """The recording."""
         return self.file.recording
 
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Parts without which nothing is written, each with the remedy."""
-        return missing_parts(self.limits, self.predictor, self.recording.name)
 
+def missing_parts(
+    chosen: Chosen, start: "Lattice", limits: "Limits | None", predictor: "Predictor | None", recording: str = ""
+) -> tuple[str, ...]:
+    """List the parts of the gate that are missing, each with the remedy, for a `recording` if that is meant.
 
-def missing_parts(limits: "Limits | None", predictor: "Predictor | None", recording: str = "") -> tuple[str, ...]:
-    """List the parts of the gate that are missing, each with the remedy, for a `recording` if that is meant."""
+    `start` has the settings that a calibration must fit.
+    """
     found = []
     if limits is None:
         given = "give --limits FILE, or " if recording else ""
         found.append(f"there is no limits file: {given}name one as gate.limits in the configuration")
     if predictor is None:
         wanted = f" --for {recording}" if recording else ""
-        found.append(f"there is no calibration of this machine: make one with gnomon calibrate measure{wanted}")
+        found.append(f"{_why_none_fits(chosen, start)}: make one with gnomon calibrate measure{wanted}")
     return tuple(found)
+
+
+def _why_none_fits(chosen: Chosen, start: "Lattice") -> str:
+    from gnomon.recorder.bounds import optics_settings
+    from gnomon.recorder.bounds.calibration_document import lattice_of
+
+    folder = _calibrations(chosen)
+    known = [each for each in folder.all() if each.document_digest == start.ring.digest]
+    if not known:
+        return f"there is no calibration of this machine in {folder.folder}"
+    own = [each for each in known if each.prefix in (None, chosen.prefix)]
+    if not own:
+        prefixes = ", ".join(sorted({repr(each.prefix) for each in known}))
+        return f"all calibrations of this machine document are of PVs with another prefix than this ({prefixes})"
+    here, there = optics_settings(start), optics_settings(lattice_of(start.ring, own[-1].baseline))
+    differ = [key for key in here if here[key] != there[key]]
+    if not differ:
+        return f"no calibration has this optics; the newest, {own[-1].id[:12]}, was made by another version of gnomon"
+    (device, name), count = differ[0], len(differ)
+    return (
+        f"no calibration has this optics; in the newest, {own[-1].id[:12]}, {count} setting{'s' * (count > 1)} differ"
+        f"{'s' * (count == 1)}: {device} {name} is {there[differ[0]]} in it, and {here[differ[0]]} here"
+    )
+
+
+def _calibrations(chosen: Chosen) -> "CalibrationFolder":
+    from gnomon.recorder.calibration_folder import CalibrationFolder
+
+    return CalibrationFolder(configure(chosen.config).calibrations())
 
 
 def parts_of(name: str, chosen: Chosen) -> GateParts:
@@ -88,6 +122,8 @@ def parts_of(name: str, chosen: Chosen) -> GateParts:
     specs = pvs_of(loaded, chosen.prefix)
     plan = plan_of(file.recording, chosen.prefix, ring, specs, propagate)
     start = start_of(file.recording, ring)
+    limits = limits_of(chosen)
+    predictor = predictor_of(chosen, start, file.recording.calibration_id)
     return GateParts(
         file,
         plan,
@@ -95,8 +131,9 @@ def parts_of(name: str, chosen: Chosen) -> GateParts:
         start,
         specs,
         propagate,
-        limits_of(chosen),
-        predictor_of(chosen, start, file.recording.calibration_id),
+        limits,
+        predictor,
+        missing_parts(chosen, start, limits, predictor, file.recording.name),
     )
 
 
@@ -122,11 +159,11 @@ def predictor_of(chosen: Chosen, start: "Lattice", wanted: str) -> "Predictor | 
     prefix: a twin has the document of its machine, but not its errors. Raises CalibrationError.
     """
     from gnomon.recorder.bounds import Predictor, optics_digest
-    from gnomon.recorder.calibration_folder import CalibrationFolder, read_calibration
+    from gnomon.recorder.calibration_folder import read_calibration
 
     if chosen.calibration is not None and (path := Path(chosen.calibration).expanduser()).is_file():
         return Predictor.of(_of_prefix(read_calibration(path), chosen.prefix), start.ring)
-    folder = CalibrationFolder(configure(chosen.config).calibrations())
+    folder = _calibrations(chosen)
     if name := chosen.calibration or wanted:
         return Predictor.of(_of_prefix(folder.load(name, start.ring.digest), chosen.prefix), start.ring)
     own = start.ring.digest, optics_digest(start)

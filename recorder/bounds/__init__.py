@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gnomon.recorder.bounds.band import Band, Kind, Observable, Predicts, Reading, values_of
     from gnomon.recorder.bounds.calibration import MeasuredChange, Noise, calibrate, noise_of, with_held_out
     from gnomon.recorder.bounds.calibration_document import CalibrationDocument, DataUsed, parse_calibration
-    from gnomon.recorder.bounds.command_kinds import kind_of, optics_digest
+    from gnomon.recorder.bounds.command_kinds import kind_of, optics_digest, optics_settings
     from gnomon.recorder.bounds.conformal import needed, quantile
     from gnomon.recorder.bounds.observables import measured_observables
     from gnomon.recorder.bounds.parameters import Priors
@@ -36,6 +36,7 @@ __all__ = [
     "needed",
     "noise_of",
     "optics_digest",
+    "optics_settings",
     "parse_calibration",
     "quantile",
     "values_of",
@@ -48,7 +49,7 @@ __getattr__ = lazy_names(
         **dict.fromkeys(("Band", "Kind", "Observable", "Predicts", "Reading", "values_of"), "band"),
         **dict.fromkeys(("MeasuredChange", "Noise", "calibrate", "noise_of", "with_held_out"), "calibration"),
         **dict.fromkeys(("CalibrationDocument", "DataUsed", "parse_calibration"), "calibration_document"),
-        **dict.fromkeys(("kind_of", "optics_digest"), "command_kinds"),
+        **dict.fromkeys(("kind_of", "optics_digest", "optics_settings"), "command_kinds"),
         **dict.fromkeys(("needed", "quantile"), "conformal"),
         "measured_observables": "observables",
         "Priors": "parameters",

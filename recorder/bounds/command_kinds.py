@@ -1,6 +1,7 @@
 """Kinds of commands, by what they drive: held-out commands count for those of their own kind."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -9,6 +10,8 @@ from gnomon.lattice.elements import PARAMETERS
 
 #: Key of the RF frequency.
 RF = NAMED_SETTINGS["rf_frequency"]
+#: Decimal digits of a property's range that tell settings of optics apart.
+RESOLUTION = 9
 
 
 @lru_cache(maxsize=8)
@@ -30,16 +33,30 @@ def kind_of(ring: Ring, keys: Iterable[Key]) -> str:
     return "+".join(sorted(kinds))
 
 
-def optics_digest(lattice: Lattice) -> str:
-    """Hash all settings but those of steerers, the RF frequency and monitors: what the optics depend on."""
+def optics_settings(lattice: Lattice) -> dict[Key, str]:
+    """Write the settings that the optics depend on: all but those of steerers, the RF frequency and monitors.
+
+    They are rounded to less than a billionth of their range, for what has gone through other units and back is the
+    same setting.
+    """
     ring = lattice.ring
     drives, monitors = _drives(ring), {bpm.name for bpm in ring.bpms}
     steering = {supply for supply, names in drives.items() if set(names.split(",")) <= KICKS}
     steering |= {magnet.name for magnet in ring.magnets if magnet.main == "kick"}
-    told = [
-        f"{device} {name} {lattice[device, name]!r}"
-        for (device, name), spec in ring.properties.items()
-        if spec.slot is not None and spec.setting == name
-        if device not in steering and device not in monitors and (device, name) != RF
-    ]
-    return hashlib.blake2b("\n".join([ring.digest, *told]).encode(), digest_size=10).hexdigest()
+    return {
+        key: _rounded(lattice[key], spec.high - spec.low)
+        for key, spec in ring.properties.items()
+        if spec.slot is not None and spec.setting == key[1]
+        if key[0] not in steering and key[0] not in monitors and key != RF
+    }
+
+
+def _rounded(value: float, width: float) -> str:
+    digits = max(0, RESOLUTION - math.floor(math.log10(width))) if width > 0.0 else RESOLUTION
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0: no minus before zero
+
+
+def optics_digest(lattice: Lattice) -> str:
+    """Hash what the optics depend on (`optics_settings`)."""
+    told = [f"{device} {name} {value}" for (device, name), value in optics_settings(lattice).items()]
+    return hashlib.blake2b("\n".join([lattice.ring.digest, *told]).encode(), digest_size=10).hexdigest()

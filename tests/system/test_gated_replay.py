@@ -61,6 +61,7 @@ class SeenBounds:
 
 def rehearse(machine: GatedMachine, tune: float, optics: dict[str, float]) -> None:
     """Make the procedures on the shadow, as a twin for that time, and recordings of them; then it follows again."""
+    followed(machine)  # a shadow that has just started has the settings of the document
     machine.of_shadow.put("S:par:mode", 0)
     journal = str(machine.shadow.journal)
     numbers = machine.shadow.client(rehearsal.rehearse, "S:", journal, str(machine.folder / "results"), tune, optics)

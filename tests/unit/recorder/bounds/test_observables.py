@@ -87,3 +87,12 @@ def test_the_digest_of_the_optics_is_that_without_steerers_and_rf() -> None:
     steered = nominal.updated(moved(STEER_X, 0.01) | moved(RF, 0.01))
     assert optics_digest(steered) == optics_digest(nominal)
     assert optics_digest(nominal.updated(moved(FOCUS, 1e-6))) != optics_digest(nominal)
+
+
+def test_a_setting_that_has_gone_through_other_units_and_back_is_the_same_optics() -> None:
+    focus = mls().nominal[FOCUS]
+    for value in (focus * (1.0 + 4e-16), focus + 1e-12):
+        assert value != focus
+        assert optics_digest(mls().nominal.updated({FOCUS: value})) == optics_digest(mls().nominal)
+    zero = mls().nominal.updated({FOCUS: 0.0})
+    assert optics_digest(zero.updated({FOCUS: 1e-17})) == optics_digest(zero)
