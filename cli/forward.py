@@ -37,7 +37,8 @@ def run(
     """Send what is new in the journal to each downstream of the configuration (section forward), until Ctrl-C.
 
     For example `gnomon forward run --config ring.yaml`, beside `gnomon serve --config ring.yaml`. The server never
-    waits for it. A downstream that is away gets what it missed, in order, when it is back.
+    waits for it. A downstream that is away gets what it missed, in order, when it is back. At the end, a line says what
+    was delivered and what is left.
     """
     from gnomon.ioc.base.log_limits import log_to_stderr
     from gnomon.services.forward import configured_downstreams, forward_until_signal
@@ -47,9 +48,10 @@ def run(
     log_to_stderr()
     with configured_downstreams(settings) as downstreams:
         names = ", ".join(each.name for each in downstreams)
-        forward_until_signal(
+        ended = forward_until_signal(
             source, downstreams, settings.forward, lambda: say(f"forwarding {source.journal} to {names}\nready")
         )
+    say(f"ended: {'; '.join(ended)}")
     end_at_once()
 
 
@@ -65,12 +67,12 @@ def list_(
 
     Exit codes: 0 all is delivered in time; 1 something is behind, stopped, or not running.
     """
-    from gnomon.ioc.base.forward_status import DELIVERING, OLD_S, STATES, read_forward_status, summarise_forward
+    from gnomon.ioc.base.forward_status import DELIVERING, STATES, read_forward_status, summarise_forward
 
     settings, source = _source(journal, machine, prefix, None, config)
     together = summarise_forward(source.journal, settings.forward.is_used)
-    age_s, each = read_forward_status(source.journal) or (0.0, ())
-    runs = age_s <= OLD_S and bool(each)
+    found = read_forward_status(source.journal)
+    each, runs = ((), False) if found is None else (found.downstreams, found.runs)
     rows = [{name: getattr(one, name) for name in type(one).__slots__} for one in each]
     if as_json:
         print_json({"journal": str(source.journal), "state": STATES[together.state], "runs": runs, "downstreams": rows})

@@ -20,6 +20,7 @@ __all__ = [
     "STOPPED",
     "ForwardStatus",
     "Forwarding",
+    "WrittenStatus",
     "forward_folder",
     "read_forward_status",
     "summarise_forward",
@@ -62,29 +63,45 @@ class Forwarding:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenStatus:
+    """All downstreams as the process wrote them, `age_s` ago [s]; `has_ended`: at its end."""
+
+    age_s: float
+    has_ended: bool
+    downstreams: tuple[ForwardStatus, ...]
+
+    @property
+    def runs(self) -> bool:
+        """Tell whether the process runs, as far as its file shows: one that was killed is missed after `OLD_S`."""
+        return not self.has_ended and -OLD_S <= self.age_s <= OLD_S
+
+
 def forward_folder(journal: Path) -> Path:
     """Name the folder beside a journal with the cursors and the status of its downstreams."""
     place = journal.resolve()
     return place.with_name(place.name + ".forward")
 
 
-def write_forward_status(journal: Path, statuses: Sequence[ForwardStatus]) -> None:
-    """Write the status of all downstreams. Raises OSError."""
+def write_forward_status(journal: Path, statuses: Sequence[ForwardStatus], *, has_ended: bool = False) -> None:
+    """Write the status of all downstreams, at the end of the process with `has_ended`. Raises OSError."""
     path = forward_folder(journal) / "status.json"
-    told = {"pid": os.getpid(), "time_ns": time.time_ns(), "downstreams": [asdict(each) for each in statuses]}
+    each = [asdict(status) for status in statuses]
+    told = {"pid": os.getpid(), "time_ns": time.time_ns(), "ended": has_ended, "downstreams": each}
     new = path.with_suffix(".new")
     new.write_text(json.dumps(told) + "\n", encoding="utf-8")
     new.rename(path)
 
 
-def read_forward_status(journal: Path) -> tuple[float, tuple[ForwardStatus, ...]] | None:
-    """Read the age of the status [s], and that of each downstream; None if there is none that can be read."""
+def read_forward_status(journal: Path) -> WrittenStatus | None:
+    """Read what the process wrote last; None if there is nothing that can be read."""
     try:
         told: Any = json.loads(read_bounded(forward_folder(journal) / "status.json", MAX_BYTES))
         names = [each.name for each in fields(ForwardStatus)]
         found = tuple(ForwardStatus(**{name: each[name] for name in names}) for each in told["downstreams"])
-        return (time.time_ns() - int(told["time_ns"])) / 1e9, found
-    except (OSError, ValueError, KeyError, TypeError):
+        age_s = (time.time_ns() - int(told["time_ns"])) / 1e9
+        return WrittenStatus(age_s, bool(told.get("ended", False)), found)  # earlier versions do not say
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -94,13 +111,13 @@ def summarise_forward(journal: Path, is_used: bool) -> Forwarding:
     Where it has none, and no process feeds any, forwarding is off.
     """
     found = read_forward_status(journal)
-    age_s, each = found if found is not None else (OLD_S + 1.0, ())
-    runs = -OLD_S <= age_s <= OLD_S
-    if not runs and not is_used:
+    if (found is None or not found.runs) and not is_used:
         return Forwarding(OFF)
+    each = () if found is None else found.downstreams
     backlog, oldest = max((s.backlog for s in each), default=0), max((s.age_s for s in each), default=0.0)
-    if not runs:
-        return Forwarding(NOT_RUNNING, backlog, oldest, "gnomon forward does not run")
+    if found is None or not found.runs:
+        told = "was stopped" if found is not None and found.has_ended else "does not run"
+        return Forwarding(NOT_RUNNING, backlog, oldest, f"gnomon forward {told}")
     reason = "; ".join(f"{s.name}: {s.reason}" for s in each if s.reason)
     worst = max((STATES.index(s.state) for s in each if s.state in STATES), default=OFF)
     return Forwarding(worst, backlog, oldest, reason)

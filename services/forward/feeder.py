@@ -61,6 +61,8 @@ class Feeder:
         self._results = ResultFeed(source.results)
         self._cursor: Cursor | None = None
         self._saved: Cursor | None = None
+        self._delivered_before = 0
+        self._at_end: ForwardStatus | None = None
         self._next_save = self._next_limit = 0.0
         self._saving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._saving.set_result(None)
@@ -71,7 +73,7 @@ class Feeder:
         self._sparing = SparingLog(_log)
 
     async def run(self) -> None:
-        """Feed the downstream until cancelled; the cursor is written at the end."""
+        """Feed the downstream until cancelled; the cursor is written at the end, and the status stays as it is then."""
         pause_s = FIRST_PAUSE_S
         try:
             while True:
@@ -80,12 +82,30 @@ class Feeder:
                 pause_s = FIRST_PAUSE_S if self._progress else min(2.0 * pause_s, MAX_PAUSE_S)
                 await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))
         finally:
-            await asyncio.shield(self._save_last())
-            await asyncio.shield(self._in_thread(self._close))
-            self._thread.shutdown(wait=False)
+            await asyncio.shield(self._end())
+
+    async def _end(self) -> None:
+        await asyncio.gather(self._saving, return_exceptions=True)
+        try:
+            await self._in_thread(self._save)
+        except GnomonError as error:
+            self._is_new(f"{error}; what was delivered since it was written comes again")
+        self._at_end = await self.status()
+        await self._in_thread(self._close)
+        self._thread.shutdown(wait=False)
+
+    async def summary(self) -> str:
+        """Say what the downstream was given since this process began, and what is left."""
+        status = await self.status()
+        given = status.delivered - self._delivered_before
+        left = f"{status.backlog} left" if self._cursor is not None else "what is left is not known"
+        reason = f" ({status.reason})" if status.reason else ""
+        return f"{status.name}: {given} delivered, {left}{reason}"
 
     async def status(self) -> ForwardStatus:
-        """Tell how far the downstream is."""
+        """Tell how far the downstream is, or was at the end."""
+        if self._at_end is not None:
+            return self._at_end
         backlog, age_s, trouble = await self._in_thread(self._measure)
         cursor = self._cursor or Cursor()
         away_s = 0.0 if self._away_since is None else time.monotonic() - self._away_since
@@ -201,6 +221,7 @@ class Feeder:
         run = feed.newest_run()
         if self._cursor is None:
             self._cursor = self._saved = read_cursor(self._path)
+            self._delivered_before = 0 if self._cursor is None else self._cursor.delivered
         if self._cursor is None:
             self._cursor = Cursor(journal, known=frozenset())
             if not self.downstream.from_oldest:

@@ -6,11 +6,11 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gnomon.ioc.base.forward_config import ForwardConfig
-from gnomon.ioc.base.forward_status import forward_folder, write_forward_status
+from gnomon.ioc.base.forward_status import ForwardStatus, forward_folder, write_forward_status
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.lattice import GnomonError
 from gnomon.services.forward.downstream import Downstream
@@ -54,47 +54,53 @@ def only_forwarder(journal: Path) -> Iterator[None]:
         os.close(file)
 
 
-async def forward(source: Source, downstreams: Sequence[Downstream], limits: ForwardConfig) -> None:
-    """Feed all downstreams until cancelled."""
+async def forward(
+    source: Source, downstreams: Sequence[Downstream], limits: ForwardConfig, ended: asyncio.Event
+) -> list[str]:
+    """Feed all downstreams until it has ended; return what each was given, and what is left."""
     news = JournalNews(source.journal)
     feeders = [Feeder(each, source, limits, news) for each in downstreams]
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(news.run())
-        for feeder in feeders:
-            tasks.create_task(feeder.run())
-        tasks.create_task(_tell(source.journal, feeders))
+        feeding = [tasks.create_task(news.run()), *(tasks.create_task(feeder.run()) for feeder in feeders)]
+        tasks.create_task(_tell(source.journal, feeders, ended))
+        await ended.wait()
+        for task in feeding:
+            task.cancel()
+    _write(source.journal, [await feeder.status() for feeder in feeders], has_ended=True)
+    return [await feeder.summary() for feeder in feeders]
 
 
 def forward_until_signal(
     source: Source, downstreams: Sequence[Downstream], limits: ForwardConfig, ready: Callable[[], None]
-) -> None:
-    """Feed all downstreams until SIGINT or SIGTERM. Raises ForwardError if another process does."""
+) -> list[str]:
+    """Feed all downstreams until SIGINT, SIGTERM or SIGHUP, as `forward` does.
 
-    async def run() -> None:
+    Raises ForwardError if another process feeds them.
+    """
+
+    async def run() -> list[str]:
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, ended.set)
-        work = asyncio.ensure_future(forward(source, downstreams, limits))
+        work = asyncio.ensure_future(forward(source, downstreams, limits, ended))
         ready()
-        waiting = asyncio.ensure_future(ended.wait())
-        await asyncio.wait({work, waiting}, return_when="FIRST_COMPLETED")
-        waiting.cancel()
-        work.cancel()
-        try:
-            await work
-        except asyncio.CancelledError:
-            return
+        return await work
 
     with only_forwarder(source.journal):
-        asyncio.run(run())
+        return asyncio.run(run())
 
 
-async def _tell(journal: Path, feeders: Sequence[Feeder]) -> None:
-    """Write the status again and again."""
-    while True:
+async def _tell(journal: Path, feeders: Sequence[Feeder], ended: asyncio.Event) -> None:
+    """Write the status again and again until the end; then nothing is still being written."""
+    while not ended.is_set():
         statuses = await asyncio.gather(*(feeder.status() for feeder in feeders))
-        try:
-            await asyncio.to_thread(write_forward_status, journal, statuses)
-        except OSError as error:
-            _sparing.warning("the status of forwarding cannot be written: %s", error)
-        await asyncio.sleep(STATUS_S)
+        await asyncio.to_thread(_write, journal, statuses)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), STATUS_S)
+
+
+def _write(journal: Path, statuses: Sequence[ForwardStatus], *, has_ended: bool = False) -> None:
+    try:
+        write_forward_status(journal, statuses, has_ended=has_ended)
+    except OSError as error:
+        _sparing.warning("the status of forwarding cannot be written: %s", error)

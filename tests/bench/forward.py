@@ -147,7 +147,7 @@ def _wait_until_drained(journal: Path) -> None:
     while time.monotonic() < end:
         time.sleep(0.3)
         found = read_forward_status(journal)
-        if found is not None and found[0] < 1.5 and all(each.backlog == 0 for each in found[1]):
+        if found is not None and found.age_s < 1.5 and all(each.backlog == 0 for each in found.downstreams):
             return
 
 

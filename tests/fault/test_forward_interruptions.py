@@ -41,6 +41,7 @@ class Forwarding:
         self._command = [*GNOMON, "forward", "run", *files]
         self._environment = os.environ | homes(folder)
         self._log = folder / "forward.log"
+        self.said = ""
         self._process: subprocess.Popen[str] | None = None
 
     async def start(self) -> None:
@@ -55,6 +56,7 @@ class Forwarding:
         self._process.send_signal(number)
         code = self._process.wait(PATIENCE_S)
         assert self._process.stdout is not None
+        self.said = self._process.stdout.read()
         self._process.stdout.close()
         self._process = None
         return code
@@ -116,7 +118,13 @@ async def test_flapping_and_kills_of_either_side_lose_nothing(tmp_path: Path) ->
                 relay.open = True
                 await writing
                 await until(lambda: len(listener.numbers("outcome")) == last)
+                await until(lambda: _backlog(source) == 0)
                 assert forwarding.end(signal.SIGTERM) == 0
+                assert "ended: mqtt: " in forwarding.said
+                assert forwarding.said.endswith(", 0 left\n")
+                ended = read_forward_status(source.journal)
+                assert ended is not None
+                assert not ended.runs
                 await until(lambda: listener.newest["gnomon/TWIN:/online"][0] == b"offline")
     expected = list(range(1, last + 1))
     assert listener.numbers("command") == expected
@@ -152,4 +160,4 @@ def _more_than(listener: Listener, count: int) -> bool:
 
 def _backlog(source: Source) -> int:
     found = read_forward_status(source.journal)
-    return -1 if found is None else found[1][0].backlog
+    return -1 if found is None else found.downstreams[0].backlog

@@ -1,5 +1,6 @@
 """The status of forwarding, as the server reads it from beside its journal."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_the_worst_state_counts_with_the_largest_figures_and_all_reasons(journal
     write_forward_status(journal, told)
     found = read_forward_status(journal)
     assert found is not None
-    assert found[1] == tuple(told)
+    assert found.downstreams == tuple(told)
     together = summarise_forward(journal, False)
     assert (together.state, together.backlog, together.age_s) == (STOPPED, 7, 90.0)
     assert together.reason == "mongodb: refused; logbook: away"
@@ -55,6 +56,24 @@ def test_a_process_that_ended_is_missed_where_the_configuration_wants_one(
     gone = summarise_forward(journal, True)
     assert (gone.state, gone.backlog) == (NOT_RUNNING, 3)
     assert "does not run" in gone.reason
+
+
+def test_a_process_that_was_stopped_is_missed_at_once(journal: Path) -> None:
+    write_forward_status(journal, [ForwardStatus("mqtt", "delivering", 3)], has_ended=True)
+    stopped = summarise_forward(journal, True)
+    assert (stopped.state, stopped.backlog, stopped.reason) == (NOT_RUNNING, 3, "gnomon forward was stopped")
+    assert summarise_forward(journal, False).state == OFF
+    write_forward_status(journal, [ForwardStatus("mqtt", "delivering", 3)])
+    assert summarise_forward(journal, True).state == DELIVERING
+
+
+def test_a_status_of_an_earlier_version_is_read(journal: Path) -> None:
+    write_forward_status(journal, [ForwardStatus("mqtt", "delivering", 3)])
+    file = forward_folder(journal) / "status.json"
+    told = json.loads(file.read_text())
+    del told["ended"]
+    file.write_text(json.dumps(told))
+    assert summarise_forward(journal, True).state == DELIVERING
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"time_ns": 1, "downstreams": [{}]}', "\xff"])
