@@ -79,8 +79,7 @@ def missing_parts(
 
 
 def _why_none_fits(chosen: Chosen, start: "Lattice") -> str:
-    from gnomon.recorder.bounds import optics_settings
-    from gnomon.recorder.bounds.calibration_document import lattice_of
+    from gnomon.recorder.bounds import lattice_of, optics_settings
 
     folder = _calibrations(chosen)
     known = [each for each in folder.all() if each.document_digest == start.ring.digest]

@@ -11,7 +11,7 @@ from gnomon.lattice import lazy_names
 if TYPE_CHECKING:
     from gnomon.recorder.bounds.band import Band, Kind, Observable, Predicts, Reading, values_of
     from gnomon.recorder.bounds.calibration import MeasuredChange, Noise, calibrate, noise_of, with_held_out
-    from gnomon.recorder.bounds.calibration_document import CalibrationDocument, DataUsed, parse_calibration
+    from gnomon.recorder.bounds.calibration_document import CalibrationDocument, DataUsed, lattice_of, parse_calibration
     from gnomon.recorder.bounds.command_kinds import kind_of, optics_digest, optics_settings
     from gnomon.recorder.bounds.conformal import needed, quantile
     from gnomon.recorder.bounds.observables import measured_observables
@@ -32,6 +32,7 @@ __all__ = [
     "Reading",
     "calibrate",
     "kind_of",
+    "lattice_of",
     "measured_observables",
     "needed",
     "noise_of",
@@ -48,7 +49,7 @@ __getattr__ = lazy_names(
     {
         **dict.fromkeys(("Band", "Kind", "Observable", "Predicts", "Reading", "values_of"), "band"),
         **dict.fromkeys(("MeasuredChange", "Noise", "calibrate", "noise_of", "with_held_out"), "calibration"),
-        **dict.fromkeys(("CalibrationDocument", "DataUsed", "parse_calibration"), "calibration_document"),
+        **dict.fromkeys(("CalibrationDocument", "DataUsed", "lattice_of", "parse_calibration"), "calibration_document"),
         **dict.fromkeys(("kind_of", "optics_digest", "optics_settings"), "command_kinds"),
         **dict.fromkeys(("needed", "quantile"), "conformal"),
         "measured_observables": "observables",
