@@ -4,6 +4,7 @@ import re
 from functools import cache
 
 import pytest
+from each_case import each_case
 
 from tools.folders import FOLDERS, ROOT
 
@@ -54,7 +55,7 @@ def test_the_page_leads_to_every_folder_with_modules() -> None:
     assert sorted(str(folder.relative_to(ROOT)) for folder in folders - parents) == []
 
 
-@pytest.mark.parametrize(("words", "module"), concepts())
+@each_case(concepts())
 def test_a_concept_is_found_by_its_words_once(words: str, module: str) -> None:
     assert matches(words) == [module]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import typer.main
+from each_case import each_case
 
 from gnomon.cli import app
 from gnomon.cli.default_command import ShowByDefault
@@ -35,13 +35,13 @@ def links(page: Path) -> Iterator[str]:
     yield from (link for link in LINK.findall(text) if "://" not in link)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@each_case(PAGES, name)
 def test_links_lead_to_files_that_are_there(page: Path) -> None:
     missing = [link for link in links(page) if not (page.parent / link.partition("#")[0]).exists()]
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@each_case(PAGES, name)
 def test_blocks_of_code_are_closed_before_the_next_begins(page: Path) -> None:
     fences = [
         line.lstrip() for line in page.read_text(encoding="utf-8").splitlines() if line.lstrip().startswith("```")
@@ -84,7 +84,7 @@ def commands() -> Iterator[tuple[str, str]]:
             yield name(page), piece
 
 
-@pytest.mark.parametrize(("page", "line"), sorted({*commands()}))
+@each_case(sorted({*commands()}))
 def test_commands_and_their_options_exist(page: str, line: str) -> None:
     command: Any = typer.main.get_command(app)
     words = shlex.split(line.partition("&&")[0].partition(" | ")[0])[1:]

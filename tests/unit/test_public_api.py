@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from each_case import each_case
 
 from tools.syntax import imports
 
@@ -40,7 +41,7 @@ def test_every_folder_has_such_a_contract() -> None:
     assert [folder for folder in FOLDERS if folder not in PROTECTED] == []
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@each_case(PUBLIC)
 def test_a_public_module_has_all_the_names_that_it_lists(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__doc__

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from each_case import each_case
 
 from gnomon.cli import COMMANDS, app
 from gnomon.cli.lazy import Entry, load
@@ -33,7 +34,7 @@ def test_no_help_page_shows_names_of_types(path: tuple[str, ...]) -> None:
     assert re.findall(r"<(?:bool|str|path|int|float|list)\b[^>]*>", text) == []
 
 
-@pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
+@each_case(COMMANDS, lambda entry: entry.name)
 def test_the_line_in_the_list_is_what_the_command_says_first(entry: Entry) -> None:
     assert load(entry).help.replace("\n", " ").startswith(entry.help)
 

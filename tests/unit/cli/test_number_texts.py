@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import pytest
 import typer
+from each_case import each_case
 
 from gnomon.cli import COMMANDS
 from gnomon.cli.lazy import load
@@ -30,9 +31,7 @@ def test_most_commands_have_numbers() -> None:
     assert len(NUMERIC) > 40
 
 
-@pytest.mark.parametrize(
-    ("path", "parameter"), NUMERIC, ids=[f"{' '.join(path)} {parameter.name}" for path, parameter in NUMERIC]
-)
+@each_case(NUMERIC, lambda case: f"{' '.join(case[0])} {case[1].name}")
 def test_every_number_of_every_command_is_read_in_one_spelling(path: tuple[str, ...], parameter: Any) -> None:
     for text in WRONG:
         value = [text] if parameter.nargs == -1 or parameter.multiple else text

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from each_case import each_case
 
 from gnomon.db import shipped_machine
 from gnomon.db.machines import pv_document
@@ -105,7 +106,7 @@ def unit_of(ring: Ring, row: dict[str, str], name: str) -> str:
     return UNITS.get(unit, unit)
 
 
-@pytest.mark.parametrize(("machine", "row"), ROWS, ids=[f"{machine} {row['pv']}" for machine, row in ROWS])
+@each_case(ROWS, lambda case: f"{case[0]} {case[1]['pv']}")
 def test_each_row_of_the_tables_is_served(machine: str, row: dict[str, str]) -> None:
     ring = RINGS[machine]
     kind, _, length = row["ca_type"].partition("[")

@@ -3,6 +3,7 @@
 from dataclasses import FrozenInstanceError
 
 import pytest
+from each_case import each_case
 
 from gnomon.db import shipped_machine, sources
 from gnomon.db.machines import pv_document, shipped_pv_documents
@@ -49,7 +50,7 @@ def units(template: PvTemplate) -> tuple[str, str]:
     return SOURCES[template.source].unit, template.unit or ""
 
 
-@pytest.mark.parametrize("template", [t for t in TEMPLATES if SOURCES[t.source].unit], ids=lambda t: t.pv)
+@each_case([t for t in TEMPLATES if SOURCES[t.source].unit], lambda t: t.pv)
 def test_units_and_scales_of_shipped_pvs_follow_from_the_units_of_their_sources(template: PvTemplate) -> None:
     own, shown = units(template)
     assert template.scale == (1.0 if own == shown else PER_UNIT[own, shown])
@@ -60,7 +61,7 @@ def test_templates_give_no_unit_to_values_without_one() -> None:
     assert [t.pv for t in TEMPLATES if not units(t)[0] and units(t)[1] and t.source not in properties] == []
 
 
-@pytest.mark.parametrize("source", SOURCES.values(), ids=lambda source: source.name)
+@each_case(SOURCES.values(), lambda source: source.name)
 def test_an_entry_says_what_a_reader_and_a_panel_need(source: Source) -> None:
     assert source.title
     assert len(source.label) <= 24

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from each_case import each_case
 
 from gnomon.fault_injection import KINDS, CommandFault, Fault, FaultError
 
@@ -159,7 +160,7 @@ def test_json_shows_what_was_asked_and_no_more(kind: str) -> None:
     assert (shown["created_by"], shown["created_ns"], shown["remaining"]) == ("ann", 7, None)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_case(KINDS)
 def test_each_kind_says_what_it_does_and_what_its_keys_mean(kind: str) -> None:
     model = KINDS[kind]
     assert model.__doc__

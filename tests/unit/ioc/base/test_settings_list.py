@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
+from each_case import each_case
 from pydantic import ValidationError
 
 from gnomon.ioc.base.config import Config
@@ -50,7 +50,7 @@ def test_every_limit_is_read_by_this_test() -> None:
         assert (accepts(key, "plain"), accepts(key, "")) == (True, False)
 
 
-@pytest.mark.parametrize(("key", "word", "bound", "characters"), bounds())
+@each_case(bounds())
 def test_a_limit_is_where_the_configuration_begins_to_refuse(
     key: str, word: str, bound: float, characters: bool
 ) -> None:
@@ -73,7 +73,7 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+@each_case(SETTINGS, lambda setting: setting.key)
 def test_a_value_of_another_type_is_refused_and_null_only_where_it_is_named(setting: Setting) -> None:
     kind = next((word for word in WRONG if setting.type.startswith(word)), None)
     assert kind is not None or setting.type.startswith("`")
@@ -81,7 +81,7 @@ def test_a_value_of_another_type_is_refused_and_null_only_where_it_is_named(sett
     assert accepts(setting.key, None) == setting.type.endswith("or null")
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+@each_case(SETTINGS, lambda setting: setting.key)
 def test_a_default_can_be_written_down_and_given_back(setting: Setting) -> None:
     assert not setting.changed
     value = json.loads(json.dumps(setting.default))

@@ -66,13 +66,12 @@ def test_a_token_is_used_once_and_that_outlives_the_program(desk: TokenDesk, clo
     desk.redeem(issue(desk), APPROVED, "P:")
 
 
-@pytest.mark.parametrize("position", range(0, 400, 7))
-def test_a_token_with_any_changed_character_is_refused(desk: TokenDesk, position: int) -> None:
+def test_a_token_with_any_changed_character_is_refused(desk: TokenDesk) -> None:
     token = issue(desk)
-    position %= len(token)
-    changed = token[:position] + ("A" if token[position] != "A" else "B") + token[position + 1 :]
-    with pytest.raises(AuthorityError, match="forged"):
-        desk.redeem(changed, APPROVED, "P:")
+    for position, character in enumerate(token):
+        changed = token[:position] + ("A" if character != "A" else "B") + token[position + 1 :]
+        with pytest.raises(AuthorityError, match="forged"):
+            desk.redeem(changed, APPROVED, "P:")
 
 
 def test_a_token_made_with_another_key_or_none_is_refused(desk: TokenDesk, tmp_path: Path, clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from each_case import each_case
 
 from gnomon.testing.scenarios import find_scenario, scenario_checking, shipped_scenarios
 from unit.testing.scenarios.made import HEAD, complaints, write
@@ -48,6 +49,6 @@ def test_names_are_those_of_the_scenarios_machine(tmp_path: Path) -> None:
     assert not complaints(write(tmp_path, "  - expect_pv: {pv: 'HS1P2K1RP:setCur', value: 0}\n", head), machine=True)
 
 
-@pytest.mark.parametrize("name", shipped_scenarios())
+@each_case(shipped_scenarios())
 def test_every_shipped_scenario_is_valid(name: str) -> None:
     scenario_checking.check_scenario(find_scenario(name))

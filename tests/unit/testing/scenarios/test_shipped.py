@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import pytest
+from each_case import each_case
 
 from gnomon.fault_injection import GROUPS, KINDS
 from gnomon.testing.scenarios import describe_step, find_scenario, shipped_scenarios
@@ -24,7 +24,7 @@ def test_they_use_faults_of_every_group() -> None:
     assert used == set(GROUPS)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@each_case(shipped_scenarios())
 def test_its_reference_application_is_there(name: str) -> None:
     examples = SCENARIOS[name].examples
     assert examples is not None
@@ -32,7 +32,7 @@ def test_its_reference_application_is_there(name: str) -> None:
         assert (ROOT / "examples" / program.split()[0]).is_file(), program
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@each_case(shipped_scenarios())
 def test_it_expects_something_of_the_ring_and_each_step_reads_well(name: str) -> None:
     steps = SCENARIOS[name].steps
     assert 2 < len(steps) <= MAX_STEPS
