@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import psutil
@@ -141,6 +142,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[STDERR] = os.dup(sys.__stderr__.fileno() if sys.__stderr__ else 2)
     import_p4p_without_setuptools()
     import_numba_without_extensions()
+    # pyAT, with which beams are compared, would import matplotlib for its own pictures in each process.
+    sys.modules.setdefault("at.plot", ModuleType("at.plot"))
     # A shell that runs this in the background ignores Ctrl-C, and so would every program that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A status of ophyd that a test has left behind times out later, and would write into another test's log.

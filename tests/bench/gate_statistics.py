@@ -2,12 +2,18 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Floats = NDArray[np.float64]
+
+
+def _laws() -> Any:
+    from scipy import stats  # half a second, which each process of the unit tests would take
+
+    return stats
 
 
 def conformal_rank(count: int, coverage: float) -> int | None:
@@ -55,7 +61,7 @@ class Coverage:
         if rank is None or not self.tested:
             return math.nan, math.nan
         tail = 0.5 * (1.0 - confidence) / bins
-        law = stats.betabinom(self.tested, rank, self.calibrated + 1 - rank)
+        law = _laws().betabinom(self.tested, rank, self.calibrated + 1 - rank)
         # ppf gives the smallest number whose distribution function reaches the tail, so below it is at most the tail.
         return float(law.ppf(tail)) / self.tested, float(law.ppf(1.0 - tail)) / self.tested
 
@@ -69,7 +75,7 @@ class Coverage:
         rank = conformal_rank(self.calibrated, self.coverage)
         if rank is None:
             return math.nan
-        return float(stats.beta(rank, self.calibrated + 1 - rank).ppf(probability))
+        return float(_laws().beta(rank, self.calibrated + 1 - rank).ppf(probability))
 
 
 def pooled(bins: list[Coverage]) -> tuple[float, float, tuple[float, float]]:
@@ -85,7 +91,7 @@ def pooled(bins: list[Coverage]) -> tuple[float, float, tuple[float, float]]:
         rank = conformal_rank(each.calibrated, each.coverage)
         if rank is None:
             return math.nan, math.nan, (math.nan, math.nan)
-        law = stats.betabinom(each.tested, rank, each.calibrated + 1 - rank)
+        law = _laws().betabinom(each.tested, rank, each.calibrated + 1 - rank)
         variance += float(law.var())
         expected += each.tested * each.expected
     return inside / tested, math.sqrt(variance) / tested, (expected / tested, bins[0].coverage)
@@ -98,8 +104,8 @@ def rate_interval(hits: int, trials: int, confidence: float = 0.95) -> tuple[flo
     if hits == 0:
         return 0.0, 1.0 - (1.0 - confidence) ** (1.0 / trials)
     tail = 0.5 * (1.0 - confidence)
-    low = float(stats.beta(hits, trials - hits + 1).ppf(tail))
-    high = 1.0 if hits == trials else float(stats.beta(hits + 1, trials - hits).ppf(1.0 - tail))
+    low = float(_laws().beta(hits, trials - hits + 1).ppf(tail))
+    high = 1.0 if hits == trials else float(_laws().beta(hits + 1, trials - hits).ppf(1.0 - tail))
     return low, high
 
 
@@ -110,5 +116,5 @@ def median_interval(values: Floats, confidence: float = 0.95) -> tuple[float, fl
     if n == 0:
         return math.nan, math.nan, math.nan
     tail = 0.5 * (1.0 - confidence)
-    below = int(stats.binom(n, 0.5).ppf(tail))
+    below = int(_laws().binom(n, 0.5).ppf(tail))
     return float(np.median(ordered)), float(ordered[max(below - 1, 0)]), float(ordered[min(n - below, n - 1)])

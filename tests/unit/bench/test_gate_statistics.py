@@ -1,5 +1,7 @@
 """Statistics of the gate's evidence, against scipy, simulations and cases worked by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from bench.gate_statistics import (
@@ -10,7 +12,13 @@ from bench.gate_statistics import (
     pooled,
     rate_interval,
 )
-from scipy import stats
+
+
+@pytest.fixture
+def stats() -> Any:
+    from scipy import stats
+
+    return stats
 
 
 @pytest.mark.parametrize(("count", "coverage", "rank"), [(299, 0.95, 285), (299, 0.99, 297), (99, 0.99, 99)])
@@ -28,7 +36,7 @@ def test_quantile_is_the_score_of_its_rank() -> None:
     assert conformal_quantile(scores, 0.95) == 285.0
 
 
-def test_interval_is_that_of_the_beta_binomial_distribution() -> None:
+def test_interval_is_that_of_the_beta_binomial_distribution(stats: Any) -> None:
     case = Coverage(calibrated=299, tested=600, inside=570, coverage=0.95)
     low, high = case.interval(bins=1)
     law = stats.betabinom(600, 285, 15)
@@ -53,7 +61,7 @@ def test_low_quantiles_are_those_of_the_published_table() -> None:
     assert Coverage(1000, 1, 1, 0.99).low_quantile() == pytest.approx(0.984, abs=1e-3)
 
 
-def test_pooled_coverage_has_the_error_of_all_bins() -> None:
+def test_pooled_coverage_has_the_error_of_all_bins(stats: Any) -> None:
     bins = [Coverage(299, 600, 570, 0.95), Coverage(299, 600, 576, 0.95)]
     realised, error, (expected, nominal) = pooled(bins)
     assert realised == pytest.approx(0.955)
@@ -67,7 +75,7 @@ def test_no_accepted_of_20000_is_below_the_rate_that_is_claimed() -> None:
     assert 1.4e-4 < high < 1.5e-4
 
 
-def test_interval_of_a_rate_agrees_with_scipy() -> None:
+def test_interval_of_a_rate_agrees_with_scipy(stats: Any) -> None:
     exact = stats.binomtest(7, 300).proportion_ci(0.95, method="exact")
     assert rate_interval(7, 300) == pytest.approx((exact.low, exact.high))
     assert rate_interval(0, 0) == (0.0, 1.0)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from unit.services.conftest import READ, application
-from unit.services.requests import check, make_lattice
 from unit.services.served_twin import served_twin
 
 EVERY_REQUEST = Path(__file__).with_name("every_request.py")
@@ -32,6 +31,8 @@ def test_answers_to_the_read_only_token_are_those_of_the_document(tmp_path: Path
     # Loading it takes longer than most tests.
     import schemathesis
     from schemathesis.core.result import Ok
+
+    from unit.services.requests import check, make_lattice
 
     asked = 0
     with served_twin(tmp_path) as twin:

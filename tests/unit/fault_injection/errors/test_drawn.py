@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import norm, truncnorm
 
 from gnomon.fault_injection.errors import KINDS, ErrorSizes, draw_errors
 from gnomon.lattice import MachineDocument
@@ -21,6 +20,8 @@ def test_sizes_over_a_thousand_seeds_are_the_stated_ones_for_all_kinds_together(
 
     The variance of a sample variance is (m4 - m2^2) / n; with 2 statistics of each kind, each has 1 % / 24.
     """
+    from scipy.stats import norm, truncnorm  # slow to import
+
     drawn = [draw_errors(MLS, seed, SIZES) for seed in range(SEEDS)]
     cut = truncnorm(-SIZES.cut, SIZES.cut)
     second, fourth = cut.moment(2), cut.moment(4)

@@ -11,8 +11,6 @@ from typing import Any
 import h5py
 import pytest
 from rocrate.rocrate import ROCrate
-from scicat_sdk_py.models.create_dataset_dto import CreateDatasetDto
-from scicat_sdk_py.models.create_dataset_orig_datablock_dto import CreateDatasetOrigDatablockDto
 
 from gnomon.db import shipped_machine
 from gnomon.lattice import GnomonError
@@ -22,7 +20,7 @@ from gnomon.propagator.studies import write_result
 from gnomon.recorder.calibration_folder import CalibrationFolder
 from gnomon.services.catalogue import Annotation, Catalogue, CatalogueError, CataloguePlaces, write_annotation
 from gnomon.services.catalogue.crate_check import check_crate
-from gnomon.services.catalogue.crate_contents import crate_parts, with_sources
+from gnomon.services.catalogue.crate_contents import CratePart, crate_parts, with_sources
 from gnomon.services.catalogue.crate_metadata import METADATA, CrateFacts, WrittenFile
 from gnomon.services.catalogue.crate_writer import MANIFEST, write_crate
 from gnomon.services.catalogue.scicat import ScicatFacts, scicat_document
@@ -237,21 +235,36 @@ def test_a_source_that_is_gone_and_a_machine_that_is_not_known_are_told(
     assert check_crate(tmp_path / "crate").faults == []
 
 
-def test_datasets_of_scicat_fit_the_client_that_is_generated_from_its_interface(made: Any) -> None:
-    places = made[0]
-    facts = ScicatFacts(owner_group="machine", contact_email="a@b.org", facility="Test Ring", license="CC-BY-4.0")
+SCICAT_FACTS = ScicatFacts(owner_group="machine", contact_email="a@b.org", facility="Test Ring", license="CC-BY-4.0")
+
+
+def scicat_parts(places: CataloguePlaces) -> list[CratePart]:
     with Catalogue(places) as catalogue:
-        entries = [catalogue.resolve(name) for name in (FIRST, SECOND, STUDY)]
-        parts, _ = crate_parts(places, entries)
+        parts, _ = crate_parts(places, [catalogue.resolve(name) for name in (FIRST, SECOND, STUDY)])
+    return parts[:3]
+
+
+def scicat_of(part: CratePart, places: CataloguePlaces, facts: ScicatFacts = SCICAT_FACTS) -> dict[str, Any]:
+    return scicat_document(part, WrittenFile(Path(part.path).name, 12, "ab" * 32), places.results, facts)
+
+
+@pytest.mark.slow(3)  # importing the client takes a second of a processor
+def test_datasets_of_scicat_fit_the_client_that_is_generated_from_its_interface(made: Any) -> None:
+    from scicat_sdk_py.models.create_dataset_dto import CreateDatasetDto
+    from scicat_sdk_py.models.create_dataset_orig_datablock_dto import CreateDatasetOrigDatablockDto
+
     aliases = {field.alias or name for name, field in CreateDatasetDto.model_fields.items()}
-    documents = []
-    for part in parts[:3]:
-        file = WrittenFile(Path(part.path).name, 12, "ab" * 32)
-        document = scicat_document(part, file, places.results, facts)
+    for part in scicat_parts(made[0]):
+        document = scicat_of(part, made[0])
         assert set(document["dataset"]) <= aliases
         CreateDatasetDto.model_validate(document["dataset"])
         CreateDatasetOrigDatablockDto.model_validate(document["origdatablock"])
-        documents.append(document["dataset"])
+
+
+def test_datasets_of_scicat_tell_kind_origin_and_proposal(made: Any) -> None:
+    places = made[0]
+    parts = scicat_parts(places)
+    documents = [scicat_of(part, places)["dataset"] for part in parts]
     first, second, study = documents
     assert [each["type"] for each in documents] == ["raw", "raw", "derived"]
     assert {"identifier": "10.5281/zenodo.12", "identifierType": "DOI"}.items() <= first["relationships"][1].items()
@@ -260,4 +273,4 @@ def test_datasets_of_scicat_fit_the_client_that_is_generated_from_its_interface(
     assert second["scientificMetadata"]["largest response x"]["unit"] == "mm/A"
     assert study["creationLocation"] == "/Test-Ring/mls"
     with pytest.raises(CatalogueError, match="SciCat's field contactEmail"):
-        scicat_document(parts[0], file, places.results, facts.model_copy(update={"contact_email": "nobody"}))
+        scicat_of(parts[0], places, SCICAT_FACTS.model_copy(update={"contact_email": "nobody"}))
