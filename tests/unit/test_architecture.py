@@ -67,3 +67,32 @@ def test_a_concept_is_found_by_its_words_once(words: str, module: str) -> None:
 )  # fmt: skip
 def test_the_table_has_the_concepts_that_newcomers_ask_for(concept: str) -> None:
     assert concept in {words for words, _ in concepts()}
+
+
+def change_rows() -> list[tuple[str, str]]:
+    """Both cells of each row of the tables "Where to change what"."""
+    tables = PAGE.read_text(encoding="utf-8").split("## Where to change what")[1]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in tables.splitlines() if line.startswith("| ")]
+    return [(asked, answer) for asked, answer in rows]
+
+
+@pytest.mark.parametrize(
+    ("words", "module", "found_there"),
+    [
+        ("default noise", "ioc/base/dynamics_config.py", "class TuneMeterConfig"),
+        ("PV words states", "db/machines/beam.pvs.json", '"cannot write"'),
+        ("PV description", "db/machines/beam.pvs.json", '"description": "state of the journal"'),
+        ("unit RF frequency", "lattice/units.py", '"kHz"'),
+        ("limit bump", "procedures/procedure_options.py", "class BumpOptions"),
+        ("downstream MQTT tried again", "services/forward/feeder.py", "MAX_PAUSE_S"),
+        ("review shows", "recorder/recordings/review_tables.py", '"beating", "marks"'),
+        ("reading beam is lost", "procedures/plans/stored_beam.py", "samples.lost = True"),
+        ("reading beam is lost", "clients/bluesky_devices/measurement.py", "raise NoBeamError"),
+        ("route over HTTP", "services/snapshot_routes.py", "/v1/snapshots"),
+        ("silent machine out of reach", "ioc/base/config.py", "counts as out of reach"),
+    ],
+)
+def test_a_question_of_a_newcomer_leads_to_the_file_with_its_answer(words: str, module: str, found_there: str) -> None:
+    answers = [answer for asked, answer in change_rows() if all(word in asked for word in words.split())]
+    assert answers and all(f"`{module}`" in answer for answer in answers), answers
+    assert found_there in (ROOT / module).read_text(encoding="utf-8")
