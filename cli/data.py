@@ -211,9 +211,9 @@ def scicat(
     file is a list; of each, send `dataset` to POST /api/v4/datasets, and `origdatablock` to
     POST /api/v3/datasets/PID/origdatablocks.
     """
-    import hashlib
     import json
 
+    from gnomon.lattice.files import file_digest
     from gnomon.services.catalogue import CatalogueError, ScicatFacts, WrittenFile, crate_parts, scicat_document
 
     with open_catalogue(results, config) as catalogue:
@@ -234,9 +234,7 @@ def scicat(
                 f"{part.entry.name}: a {part.entry.kind} of the store has no file of its own that SciCat could list: "
                 "`gnomon data export` writes one"
             )
-        with part.source.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        written = WrittenFile(part.source.name, part.source.stat().st_size, digest)
+        written = WrittenFile(part.source.name, part.source.stat().st_size, file_digest(part.source))
         documents.append(scicat_document(part, written, part.source.parent, facts))
     with to.open("x", encoding="utf-8") as file_to:
         file_to.write(json.dumps(documents, indent=1, ensure_ascii=False) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from gnomon.db.store import StoreError
-from gnomon.lattice.files import read_bounded
+from gnomon.lattice.files import full_path, read_bounded
 from gnomon.lattice.text import printable
 
 __all__ = ["PASSWORD_VARIABLE", "MongoAddress", "is_mongo_address", "parse_mongo_address"]
@@ -70,8 +70,7 @@ class MongoAddress:
         """The same address, with names of files that are relative to a folder."""
 
         def full(name: str, value: str) -> str:
-            path = Path(value).expanduser()
-            return str(path if path.is_absolute() else (folder / path).absolute()) if name in FILE_OPTIONS else value
+            return str(full_path(Path(value), folder)) if name in FILE_OPTIONS else value
 
         return replace(self, options=tuple((name, full(name, value)) for name, value in self.options))
 

@@ -1,10 +1,11 @@
-"""Files of others: ordinary files alone, read as UTF-8, and not beyond any document's size."""
+"""Files of others: ordinary files alone, read as UTF-8, and not beyond any document's size; places, rights, hashes."""
 
+import hashlib
 import os
 import stat
 from pathlib import Path
 
-__all__ = ["MAX_DOCUMENT_BYTES", "read_bounded", "read_bytes"]
+__all__ = ["MAX_DOCUMENT_BYTES", "file_digest", "full_path", "others_have_access", "read_bounded", "read_bytes"]
 
 #: Largest machine or PV document [bytes]: one of a million elements fits.
 MAX_DOCUMENT_BYTES = 2**28
@@ -36,3 +37,20 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
         raise OSError(22, "not an ordinary file; save it as one first", str(path))
     with open(descriptor, "rb") as file:
         return file.read(max_bytes)
+
+
+def full_path(name: Path, folder: Path) -> Path:
+    """Return the absolute path of a file that is named relative to a folder; `~` is the home folder."""
+    name = name.expanduser()
+    return name if name.is_absolute() else (folder / name).absolute()
+
+
+def others_have_access(path: Path) -> bool:
+    """Tell whether the group, or everybody, has any right at a file that should be its owner's. Raises OSError."""
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def file_digest(path: Path) -> str:
+    """Calculate the SHA-256 of a file, 64 hex digits. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from gnomon.db import StorePlace
 from gnomon.db.store import NEW, StoreError
+from gnomon.lattice.files import file_digest
 from gnomon.lattice.identifiers import Identifier
 from gnomon.lattice.near_names import near_names_hint
 from gnomon.procedures.documents import Run, quantities
@@ -69,7 +69,7 @@ class Results:
             document = {
                 **run.model_dump(mode="json", by_alias=True, exclude={"data", "parameters", "outcome"}),
                 "file": str(path),
-                "sha256": sha256(path.read_bytes()).hexdigest(),
+                "sha256": file_digest(path),
                 "digest": identifier.digits,
                 "identifier": str(identifier),
                 "parameters": _small(run.parameters),

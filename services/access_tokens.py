@@ -3,14 +3,13 @@
 import hmac
 import os
 import secrets
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from gnomon.lattice import GnomonError
-from gnomon.lattice.files import read_bounded
+from gnomon.lattice.files import others_have_access, read_bounded
 
 __all__ = ["READ_VARIABLE", "VARIABLE", "TokenError", "Tokens", "find_tokens"]
 
@@ -85,7 +84,7 @@ def _checked(token: str, where: str) -> str:
 def _read(file: Path) -> str:
     file = file.expanduser()
     try:
-        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+        if others_have_access(file):
             raise TokenError(f"{file}: others can read this token; run: chmod 600 {file}")
         return _checked(read_bounded(file), str(file))
     except (OSError, UnicodeDecodeError) as error:

@@ -1,11 +1,11 @@
 """Certificate and key for HTTPS: checked before anything listens, with the reason in words."""
 
 import ssl
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from gnomon.lattice import GnomonError
+from gnomon.lattice.files import others_have_access
 
 __all__ = ["TlsError", "TlsFiles", "find_tls"]
 
@@ -30,7 +30,7 @@ def find_tls(certificate: Path | None, key: Path | None) -> TlsFiles | None:
         return None
     found = TlsFiles(certificate, certificate if key is None else key)
     try:
-        if stat.S_IMODE(found.key.stat().st_mode) & 0o077:
+        if others_have_access(found.key):
             raise TlsError(f"{found.key}: others can read this key; run: chmod 600 {found.key}")
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(found.certificate, found.key, lambda: "")
     except OSError as error:  # of the file, or of what is in it: ssl.SSLError is one, too

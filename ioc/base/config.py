@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -27,7 +27,7 @@ from gnomon.ioc.base.keeping_config import (
 from gnomon.ioc.base.operations_config import LogConfig, MetricsConfig
 from gnomon.ioc.base.section import Section
 from gnomon.lattice import GnomonError
-from gnomon.lattice.files import read_bounded
+from gnomon.lattice.files import full_path, read_bounded
 from gnomon.lattice.text import is_port
 
 if TYPE_CHECKING:
@@ -297,6 +297,12 @@ class Config(Section):
             raise ValueError("role shadow needs a machine: give its address in shadow.addresses, or with --follow HOST")
         return self
 
+    def beside(self, folder: Path) -> Self:
+        """As of every section; a machine or PV document that is given as a file (*.json), too."""
+        given = {"machine": self.machine, "pvs": self.pvs or ""}
+        files = {key: str(full_path(Path(file), folder)) for key, file in given.items() if file.endswith(".json")}
+        return super().beside(folder).model_copy(update=files)
+
     def journal(self) -> Path:
         """Path of the journal, by default one for each machine and prefix."""
         if self.recorder.journal is not None:
@@ -381,7 +387,7 @@ def _read(path: Path) -> Config:
     if repeated is not None:
         raise ConfigError(f"{path}:{repeated[1]}: key {repeated[0]!r} is given twice")
     try:
-        return _beside(Config.model_validate(data), path.parent)
+        return Config.model_validate(data).beside(path.parent)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         location = first["loc"]
@@ -392,38 +398,6 @@ def _read(path: Path) -> Config:
         else:
             reason = f"{key or 'the document'}: {_refusal(first['msg'], first['input'])}"
         raise ConfigError(f"{path}:{line}: {reason}") from error
-
-
-def _beside(config: Config, folder: Path) -> Config:
-    """Take file names of a configuration as relative to its folder, wherever the server is started."""
-
-    def beside(name: Path) -> Path:
-        name = name.expanduser()
-        return name if name.is_absolute() else (folder / name).absolute()
-
-    recorder, store, services, gate = config.recorder, config.store, config.services, config.gate
-    return config.model_copy(
-        update={
-            "machine": str(beside(Path(config.machine))) if config.machine.endswith(".json") else config.machine,
-            "pvs": str(beside(Path(config.pvs))) if config.pvs and config.pvs.endswith(".json") else config.pvs,
-            "recorder": recorder.model_copy(update={"journal": recorder.journal and beside(recorder.journal)}),
-            "store": store.model_copy(
-                update={
-                    "path": store.path and beside(store.path),
-                    "mongodb": store.mongodb and parse_mongo_address(store.mongodb).beside(folder).to_text(),
-                }
-            ),
-            "gate": gate.model_copy(update={"limits": gate.limits and beside(gate.limits)}),
-            "services": services.model_copy(
-                update={
-                    "scripts": services.scripts and beside(services.scripts),
-                    "certificate": services.certificate and beside(services.certificate),
-                    "key": services.key and beside(services.key),
-                }
-            ),
-            "forward": config.forward.beside(folder.absolute()),
-        }
-    )
 
 
 def changed(config: Config, changes: Mapping[str, Any]) -> Config:

@@ -133,12 +133,3 @@ class ForwardConfig(Section):
     def is_used(self) -> bool:
         """Tell whether anything is to be sent anywhere."""
         return bool(self.mqtt.host or self.mongodb.uri or self.tiled.enabled or self.logbook.url)
-
-    def beside(self, folder: Path) -> "ForwardConfig":
-        """Take all file names as relative to a folder."""
-        made = {}
-        for name in ("mqtt", "mongodb", "logbook"):
-            section = getattr(self, name)
-            files = {key: folder / file.expanduser() for key, file in section if isinstance(file, Path)}
-            made[name] = section.model_copy(update=files)
-        return self.model_copy(update=made)

@@ -1,7 +1,7 @@
 """Sections of the configuration about what is kept in files: journal, document store, results, limits of the gate."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -77,6 +77,13 @@ class StoreConfig(Section):
             except StoreError as error:
                 raise ValueError(str(error)) from error
         return address
+
+    def beside(self, folder: Path) -> Self:
+        """As of every section; the files that the address of a server names, too."""
+        there = super().beside(folder)
+        if there.mongodb is None:
+            return there
+        return there.model_copy(update={"mongodb": parse_mongo_address(there.mongodb).beside(folder).to_text()})
 
 
 def kept_at(place: str) -> dict[str, str | None]:

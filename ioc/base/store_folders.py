@@ -1,6 +1,5 @@
 """Files beside a document store: results (HDF5), and PV documents of users' machines; copied and verified by hash."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from gnomon.db import StorePlace
 from gnomon.ioc.base.shared_pv_documents import SUFFIX, fetch_pv_documents, share_pv_documents
 from gnomon.lattice import GnomonError
+from gnomon.lattice.files import file_digest
 
 __all__ = ["FilesReport", "StoreFolderError", "copy_files"]
 
@@ -72,16 +72,16 @@ def _files(folder: Path, patterns: tuple[tuple[str, str], ...]) -> Iterator[Path
 def _copy(file: Path, to: Path, report: FilesReport) -> None:
     new = to.with_name(f".{to.name}.{os.getpid()}")
     try:
-        digest = _digest(file)
+        digest = file_digest(file)
         if to.exists():
-            if _digest(to) != digest:
+            if file_digest(to) != digest:
                 report.problems.append(f"{to}: has other content than {file}; it was left as it is")
             else:
                 report.there += 1
             return
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file, new)
-        if _digest(new) != digest:
+        if file_digest(new) != digest:
             raise StoreFolderError(f"{file}: what was written to {to.parent} has another hash: is the disk in order?")
         new.replace(to)
         report.copied += 1
@@ -89,8 +89,3 @@ def _copy(file: Path, to: Path, report: FilesReport) -> None:
         raise StoreFolderError(f"{file}: cannot be copied to {to}: {error}") from error
     finally:
         new.unlink(missing_ok=True)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

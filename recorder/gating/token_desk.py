@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from gnomon.lattice.files import others_have_access
 from gnomon.recorder.gating.arming_tokens import MAX_LENGTH, Claims, TimeOfToken, make_token, read_token
 from gnomon.recorder.gating.verdict import Approved, Authority
 from gnomon.recorder.recorder_errors import AuthorityError
@@ -105,7 +106,7 @@ class TokenDesk:
             if make and not path.exists():
                 self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 _write_new(path, secrets.token_bytes(KEY_LENGTH))
-            of_folder, of_key = self.folder.stat(), path.stat()
+            of_folder, of_key, shared = self.folder.stat(), path.stat(), others_have_access(path)
             key = path.read_bytes()
         except FileNotFoundError as error:
             raise AuthorityError(f"{path}: no token was ever made here; arm first with gnomon gate arm") from error
@@ -118,7 +119,7 @@ class TokenDesk:
             )
         if {of_folder.st_uid, of_key.st_uid} != {os.geteuid()}:
             raise AuthorityError(f"{path}: this key, or its folder, belongs to another user; arm in your own folder")
-        if of_key.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if shared:
             raise AuthorityError(f"{path}: other users can read this key; delete it and arm again, which makes another")
         if len(key) != KEY_LENGTH:
             raise AuthorityError(f"{path}: this is not a key; delete it and arm again, which makes another")

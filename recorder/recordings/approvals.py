@@ -7,11 +7,11 @@ nor approval was changed afterwards. It does not prove who that is.
 import base64
 import hashlib
 import os
-import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gnomon.lattice.files import others_have_access
 from gnomon.recorder.command_document import iso_time
 from gnomon.recorder.recorder_errors import RecordingError
 from gnomon.recorder.recordings.recording import Approval, Recording, signed_bytes
@@ -73,14 +73,14 @@ def own_key(path: Path | None = None) -> tuple[ReviewKey, bool]:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        mode = path.stat().st_mode
+        shared = others_have_access(path)
     except FileNotFoundError:
         return ReviewKey(_new_key(path)), True
     except OSError as error:
         raise RecordingError(f"{path}: the key cannot be read: {error}") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if shared:
         raise RecordingError(
-            f"{path}: other users can read this key (mode {stat.S_IMODE(mode):o}): chmod 600 it if nobody else has "
+            f"{path}: other users can read this key: chmod 600 it if nobody else has "
             "used it, else delete it, and a new one is made"
         )
     try:

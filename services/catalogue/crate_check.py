@@ -1,6 +1,5 @@
 """Check a crate: its metadata, all checksums, and that content has the identifier under which it stands."""
 
-import hashlib
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gnomon.lattice.files import read_bounded
+from gnomon.lattice.files import file_digest, read_bounded
 from gnomon.lattice.identifiers import Identifier, parse_identifier
 from gnomon.services.catalogue.catalogue_entry import CatalogueError
 from gnomon.services.catalogue.content_hash import content_hash
@@ -56,7 +55,7 @@ def _check(folder: Path) -> CheckedCrate:
     files = _files(folder, found)
     found.files = len(files)
     nodes = _metadata(folder, found)
-    digests = {name: _sha256(folder / name) for name in files}
+    digests = {name: file_digest(folder / name) for name in files}
     _check_manifest(folder, digests, found)
     listed = _check_nodes(folder, nodes, digests, found)
     for name in sorted(digests.keys() - listed - {METADATA, MANIFEST}):
@@ -197,11 +196,6 @@ def _unpacked(path: Path) -> Iterator[Path]:
         inner = list(Path(folder).iterdir())
         only = inner[0] if len(inner) == 1 and inner[0].is_dir() else Path(folder)
         yield only
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _list(value: Any) -> list[Any]:

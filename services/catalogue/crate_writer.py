@@ -1,7 +1,6 @@
 """Write a crate: a folder or a ZIP file with data, machine documents, units, checksums and a page that explains it."""
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gnomon
+from gnomon.lattice.files import file_digest
 from gnomon.services.catalogue.catalogue_entry import CatalogueError
 from gnomon.services.catalogue.crate_contents import CratePart
 from gnomon.services.catalogue.crate_metadata import METADATA, CrateFacts, WrittenFile, crate_metadata
@@ -82,7 +82,7 @@ def _written(folder: Path, name: str) -> WrittenFile:
     path = folder / name
     with path.open("rb") as file:
         os.fsync(file.fileno())
-        return WrittenFile(name, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+    return WrittenFile(name, path.stat().st_size, file_digest(path))
 
 
 def _arrays(parts: Sequence[CratePart]) -> str:

@@ -9,6 +9,7 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
+from gnomon.lattice.files import file_digest
 from gnomon.procedures.documents import Run
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.results import Results
@@ -70,7 +71,7 @@ class ResultFeed:
         """Read a run and the digest of its file; None if it is not one. Raises ProcedureError if it may become one."""
         path = self._folder / place.name
         try:
-            return Results(self._folder).read(path.stem), sha256(path.read_bytes()).hexdigest()
+            return Results(self._folder).read(path.stem), file_digest(path)
         except FileNotFoundError:
             return None
         except (OSError, ProcedureError) as error:

@@ -1,12 +1,11 @@
 """Passwords and tokens of downstreams: from a file that its owner alone can read, or from the environment."""
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from gnomon.lattice import GnomonError
-from gnomon.lattice.files import read_bounded
+from gnomon.lattice.files import others_have_access, read_bounded
 
 __all__ = ["SecretError", "read_secret"]
 
@@ -27,7 +26,7 @@ def read_secret(file: Path | None, variable: str, environ: Mapping[str, str] = o
     else:
         where = str(file)
         try:
-            if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            if others_have_access(file):
                 raise SecretError(f"{file}: others can read this secret; run: chmod 600 {file}")
             text = read_bounded(file, MAX_BYTES)
         except (OSError, UnicodeDecodeError) as error:

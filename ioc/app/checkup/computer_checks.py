@@ -5,12 +5,12 @@ import ctypes.util
 import os
 import resource
 import shutil
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from gnomon.ioc.app.checkup.check_results import Finding, error, good, warning
+from gnomon.lattice.files import others_have_access
 
 #: Free space of a disk below which to warn, and below which nothing can be relied on [bytes].
 LOW_BYTES, FULL_BYTES = 2 * 2**30, 100 * 2**20
@@ -91,7 +91,7 @@ def check_secrets(files: Mapping[str, Path]) -> Iterator[Finding]:
     for what, file in files.items():
         if not file.exists():
             continue
-        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+        if others_have_access(file):
             yield error(
                 what, f"{file}: others can read it", f"chmod 600 {file}, and make a new one if others had access"
             )

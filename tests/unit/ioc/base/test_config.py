@@ -1,13 +1,17 @@
 """The configuration: described, complete, and strict by file and line."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
 from pydantic import BaseModel
 
+from gnomon.db.mongo_address import parse_mongo_address
 from gnomon.ioc.base.clients_config import AccessConfig
-from gnomon.ioc.base.config import SHIPPED, Config, ConfigError, RecorderConfig, read_config
+from gnomon.ioc.base.config import SHIPPED, Config, ConfigError, RecorderConfig, Section, read_config
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -132,3 +136,32 @@ def test_rules_of_access_name_groups_that_there_are() -> None:
         AccessConfig.model_validate({"rules": [{"hosts": ["office"], "allow": "read"}]})
     with pytest.raises(ValueError, match=r"host group 'office': .*; use IP addresses or networks"):
         AccessConfig.model_validate({"host_groups": {"office": ["here"]}})
+
+
+def file_fields(section: type[Section], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the keys of every setting that is the name of a file."""
+    for key, field in section.model_fields.items():
+        kind: Any = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield from file_fields(kind, (*above, key))
+        elif Path in (kind, *get_args(kind)):
+            yield (*above, key)
+
+
+@pytest.mark.parametrize("keys", sorted({*file_fields(Config), ("machine",), ("pvs",)}), ids=".".join)
+def test_every_file_name_is_relative_to_the_configuration(keys: tuple[str, ...], tmp_path: Path) -> None:
+    document: Any = "here/file.json"
+    for key in reversed(keys):
+        document = {key: document}
+    (tmp_path / "ring.yaml").write_text(json.dumps(document))
+    read: Any = read_config(tmp_path / "ring.yaml")
+    for key in keys:
+        read = getattr(read, key)
+    assert str(read) == str(tmp_path / "here" / "file.json")
+
+
+def test_the_files_of_the_address_of_a_server_are_relative_to_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "ring.yaml").write_text("store: {mongodb: 'mongodb://u@h/x?passwordFile=secret'}\n")
+    address = read_config(tmp_path / "ring.yaml").store.mongodb
+    assert address is not None
+    assert dict(parse_mongo_address(address).options)["passwordFile"] == str(tmp_path / "secret")

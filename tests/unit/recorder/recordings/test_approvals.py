@@ -45,7 +45,7 @@ def test_a_key_is_made_once_for_its_owner_alone(path: Path) -> None:
 def test_a_key_that_others_can_read_is_refused(path: Path) -> None:
     own_key(path)
     path.chmod(0o640)
-    with pytest.raises(RecordingError, match=r"other users can read this key .mode 640.: chmod 600"):
+    with pytest.raises(RecordingError, match=r"other users can read this key: chmod 600"):
         own_key(path)
 
 
