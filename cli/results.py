@@ -168,22 +168,18 @@ def _load(name: str, results: Path | None, config: Path | None) -> "Run | Catalo
     from gnomon.procedures.errors import ProcedureError
     from gnomon.procedures.nexus import read_run
     from gnomon.propagator.studies import read_study
-    from gnomon.services.catalogue import CatalogueError
 
     folder = results_of(results, config)
     if name in folder.names():
         return folder.load(name)
-    known = None
     if parse_identifier(name) is None:
         try:
             return folder.load(name)
-        except ProcedureError as error:
-            known = error
-    try:
-        with open_catalogue(results, config) as catalogue:
-            entry = catalogue.resolve(name)
-    except CatalogueError as error:
-        raise known or error from error
+        except ProcedureError:
+            if Path(name).expanduser().exists():
+                raise
+    with open_catalogue(results, config) as catalogue:
+        entry = catalogue.resolve(name)
     if entry.kind == "result":
         run = read_run(Path(entry.file))
         if str(run.identifier) != entry.identifier:
@@ -323,9 +319,6 @@ def serve(
     For example `gnomon results serve`. New runs appear as they come. Each request needs the token; only programs on
     this computer can connect, unless --host says otherwise. It needs `gnomon[tiled]`.
     """
-    from gnomon.procedures.tiled_catalogue import require_tiled
-
-    require_tiled()
     from gnomon.services.results_catalogue import serve_catalogue
 
     folder = results_of(results, config)

@@ -198,7 +198,7 @@ def _commands(seen: Overview) -> Iterator[str]:
 def command_cells(entry: Entry) -> list[str]:
     """A command in short: number, time, change, outcome, and by whom."""
     change = entry.changes[0] if entry.changes else None
-    what = "-"
+    what = _cut(entry.note) or "-"  # a command about faults, or a note of what one has done, changes no setpoint
     if change is not None:
         more = f" +{len(entry.changes) - 1}" if len(entry.changes) > 1 else ""
         old, new = ("-" if value is None else f"{value:.7g}" for value in (change.old, change.new))

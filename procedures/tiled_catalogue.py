@@ -26,9 +26,9 @@ RETRY_S = "10"
 COPIES = ("plot",)
 
 
-def require_tiled() -> None:
-    """Raise ProcedureError with the command that installs tiled, unless it is installed."""
-    for name in ("tiled", "strawberry", "hdf5plugin"):
+def require_tiled(*more: str) -> None:
+    """Raise ProcedureError with the command that installs tiled, unless it and what else is named are installed."""
+    for name in ("tiled", "strawberry", "hdf5plugin", *more):
         if find_spec(name) is None:
             raise ProcedureError(
                 f"catalogues of tiled need {name}, which is not installed; pip install 'gnomon[tiled]'"

@@ -16,8 +16,10 @@ from gnomon.services.access_tokens import TokenError, find_tokens
 from gnomon.services.catalogue import CatalogueError, read_annotation
 from gnomon.services.web_server import is_loopback, serve_app
 
-__all__ = ["make_catalogue_app", "serve_catalogue"]
+__all__ = ["SERVER", "make_catalogue_app", "serve_catalogue"]
 
+#: What tiled needs to serve; the extra `services` has it, too.
+SERVER = ("fastapi", "uvicorn")
 #: Environment variable that holds the token, as for clients of tiled.
 VARIABLE = "TILED_API_KEY"
 #: Requests that write: methods, and paths with POST, which also asks for data.
@@ -32,6 +34,7 @@ def serve_catalogue(
     The token is in `token_file`, in TILED_API_KEY, or in a file beside the folder that is made. Raises TokenError,
     ProcedureError without the extra, and OSError if the address cannot be listened on.
     """
+    require_tiled(*SERVER)
     told = {access_tokens.VARIABLE: os.environ[VARIABLE]} if VARIABLE in os.environ else {}
     tokens = find_tokens(results.folder.parent / "results.token", token_file, None, told)
     source = VARIABLE if told and token_file is None else tokens.source
@@ -52,11 +55,7 @@ def serve_catalogue(
 
 
 def make_catalogue_app(results: Results, token: str) -> Any:
-    """Make the application: a tiled server of the runs in a folder, which can only be read, with a token.
-
-    Raises ProcedureError without the extra `tiled`.
-    """
-    require_tiled()
+    """Make the application: a tiled server of the runs in a folder, which can only be read, with a token."""
     from tiled.adapters.mapping import MapAdapter
     from tiled.config import Authentication
     from tiled.server.app import build_app

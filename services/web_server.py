@@ -44,7 +44,8 @@ def check_installed() -> None:
     for name in LIBRARIES:
         if find_spec(name) is None:
             raise MissingServicesError(
-                f"gnomon services needs {name}, which is in an extra: pip install 'gnomon[services]'"
+                f"gnomon services needs {name}, which is in an extra: pip install 'gnomon[services,dashboard]', or "
+                "'gnomon[services]' without the pages of the dashboard"
             )
 
 

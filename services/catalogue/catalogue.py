@@ -8,6 +8,8 @@ from typing import Self
 
 from gnomon.lattice import GnomonError
 from gnomon.lattice.identifiers import KINDS, parse_identifier
+from gnomon.lattice.near_names import near_names_hint
+from gnomon.lattice.text import shorten
 from gnomon.services.catalogue import annotations
 from gnomon.services.catalogue.annotations import Annotation, read_annotation
 from gnomon.services.catalogue.catalogue_entry import CatalogueEntry, CatalogueError, RemovedError, Unread
@@ -22,6 +24,8 @@ __all__ = ["Catalogue"]
 BATCH = 500
 #: Number of entries that a message lists, and file of what was removed.
 MAX_LISTED, REMOVED = 8, "removed.jsonl"
+#: Characters of a text that a message repeats: an identifier fits.
+MAX_ASKED = 100
 
 #: Function that is told a phrase, the number of files that have been read, and that of all.
 Progress = Callable[[str, int, int], None]
@@ -102,8 +106,10 @@ class Catalogue:
                         f"{known}: {removed.get('name')} was removed at {removed.get('time')} by {removed.get('by')}: "
                         f"{removed.get('reason')}"
                     )
+        near = "" if wanted is not None else near_names_hint(text, (entry.name for entry in self.entries()))
         raise CatalogueError(
-            f"there is nothing with the name or identifier {text!r}; `gnomon results find` lists what there is"
+            f"there is nothing with the name or identifier {shorten(text, MAX_ASKED)}{near}; `gnomon results find` "
+            f"lists what there is in {self.places.results} and beside the journal"
         )
 
     def _removed(self) -> Iterator[dict[str, object]]:

@@ -1,6 +1,7 @@
 """`gnomon results` on a folder, and measurements and corrections that are refused before a machine is asked."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,11 @@ def test_export_writes_json_and_nexus_and_no_file_twice(folder: Path, tmp_path: 
     assert commands.gnomon("results", "export", FIRST, tmp_path / "a.txt", "--results", folder).exit_code == 2
 
 
-def test_an_unknown_result_is_refused(folder: Path) -> None:
-    with pytest.raises(ProcedureError, match="there is no result 'orn'"):
-        commands.gnomon("results", "show", "orn", "--results", folder)
+def test_an_unknown_result_is_refused_with_near_names(folder: Path) -> None:
+    with pytest.raises(
+        GnomonError, match=f"nothing with the name or identifier 'orm-20261127T11'; near names: {SECOND}"
+    ):
+        commands.gnomon("results", "show", "orm-20261127T11", "--results", folder)
 
 
 def test_wrong_use_is_refused_before_a_machine_is_asked() -> None:
@@ -117,9 +120,12 @@ def test_publish_wants_a_catalogue_in_the_configuration(folder: Path, tmp_path: 
         commands.gnomon("results", "publish", "orm", "--results", folder, "--config", config)
 
 
-def test_serve_without_tiled_names_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gnomon.procedures.tiled_catalogue.find_spec", lambda name: None)
-    with pytest.raises(ProcedureError, match=r"pip install 'gnomon\[tiled\]'"):
+@pytest.mark.parametrize("missing", ["tiled", "fastapi", "uvicorn"])
+def test_serve_without_tiled_or_its_server_names_the_extra(
+    missing: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gnomon.procedures.tiled_catalogue.find_spec", lambda name: None if name == missing else name)
+    with pytest.raises(ProcedureError, match=rf"{missing}, .*pip install 'gnomon\[tiled\]'"):
         commands.gnomon("results", "serve", "--results", folder)
 
 
@@ -159,8 +165,26 @@ def test_show_takes_an_identifier_and_its_first_digits(folder: Path, at_home: Pa
     assert told["identifier"] == whole
     rows = json.loads(commands.gnomon("results", "compare", whole, SECOND, "--json", "--config", at_home).output)
     assert rows
-    with pytest.raises(GnomonError, match="there is nothing with the name or identifier 'ffffff'"):
-        commands.gnomon("results", "show", "ffffff", "--config", at_home)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["f" * 64, f"gnomon:result/{'f' * 64}", "result/fff", "ffffff", "fff", "orm-20260101T000000.000", "none.h5"],
+)
+def test_all_that_names_nothing_gets_the_same_text(missing: str, folder: Path, at_home: Path) -> None:
+    with pytest.raises(GnomonError) as refusal:
+        commands.gnomon("results", "show", missing, "--config", at_home)
+    text = re.sub(r"; near names: [^;]*", "", str(refusal.value))
+    assert text == (
+        f"there is nothing with the name or identifier '{missing}'; `gnomon results find` lists what there is in "
+        f"{folder} and beside the journal"
+    )
+
+
+def test_a_file_that_is_not_a_result_is_told_so(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.h5").write_bytes(b"nothing")
+    with pytest.raises(ProcedureError, match="not a file of a run of gnomon"):
+        commands.gnomon("results", "show", tmp_path / "other.h5", "--results", folder)
 
 
 def test_show_of_something_else_says_where_it_comes_from_and_which_command_shows_more(

@@ -12,7 +12,9 @@ from unit.cli.commands import gnomon
 
 def test_without_its_libraries_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_server, "find_spec", lambda name: None if name == "uvicorn" else object())
-    with pytest.raises(MissingServicesError, match=r"uvicorn, .*pip install 'gnomon\[services\]'"):
+    with pytest.raises(
+        MissingServicesError, match=r"uvicorn, .*pip install 'gnomon\[services,dashboard\]', or 'gnomon\[services\]'"
+    ):
         gnomon("services")
 
 

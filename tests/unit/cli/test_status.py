@@ -115,3 +115,10 @@ def test_a_command_of_devices_names_the_device_and_its_note() -> None:
     change = StoredChange("TWIN:dt:set", "Q1PDR", "current", "A", 150.0, 218.45846, None, "current", 150.0, None)
     made = Entry(12, 1, NOW_NS, 0, Client("op", "host", "pva"), "undo 11", "abc", (change, change), ())
     assert status_text.command_cells(made)[2] == "undo 11: Q1PDR +1 150 -> 218.4585 A"
+
+
+def test_a_command_about_faults_shows_its_text() -> None:
+    made = Entry(13, 1, NOW_NS, 0, Client("op", "host", "pva"), "fault 1: stuck BPM*\x1b", "abc", (), ())
+    assert status_text.command_cells(made)[2] == "fault 1: stuck BPM*\\x1b"
+    assert len(status_text.command_cells(replace(made, note=70 * "a"))[2]) == status_text.MAX_TEXT
+    assert status_text.command_cells(replace(made, note=""))[2] == "-"
