@@ -36,11 +36,20 @@ def compile_with_progress(console: Console) -> None:
 
 
 def compile_studies_with_progress(console: Console, ring: "Ring") -> None:
-    """Compile the kernels that only studies need, unless they are cached."""
+    """Compile the kernels that studies need, those of the propagator among them, unless they are cached."""
+    from gnomon.propagator import compile_kernels, kernels_are_cached
     from gnomon.propagator.studies import compile_study_kernels, study_kernels_are_cached
 
-    if not study_kernels_are_cached():
-        _show(console, partial(compile_study_kernels, ring))
+    live, more = not kernels_are_cached(), not study_kernels_are_cached()
+
+    def compile_missing(progress: "Progress") -> None:
+        if live:
+            compile_kernels(progress)
+        if more:
+            compile_study_kernels(ring, progress)
+
+    if live or more:
+        _show(console, compile_missing)
 
 
 def compile_all_with_progress(console: Console) -> None:
@@ -96,7 +105,7 @@ def _second_process() -> int:
 
 def _show(console: Console, compile_all: Callable[["Progress"], None]) -> None:
     if not console.is_terminal:
-        console.print("compiling kernels, only this once; this takes about 20 seconds")
+        console.print("compiling kernels, only this once; this takes up to a minute")
     columns = (TextColumn("compiling kernels, once: {task.description}"), BarColumn(), TimeElapsedColumn())
     with ProgressBar(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)

@@ -71,7 +71,7 @@ def run_study(
     """
     from rich.console import Console
 
-    from gnomon.cli.compile_kernels import compile_studies_with_progress, compile_with_progress
+    from gnomon.cli.compile_kernels import compile_studies_with_progress
     from gnomon.propagator.studies import Frame, check_output, check_plot, window_of
 
     check_output(wanted.output)
@@ -82,7 +82,6 @@ def run_study(
     known = find_lattice(choice) if isinstance(choice, LatticeChoice) else choice
     lattice = known.lattice
     window = window_of(lattice.ring, wanted.first, wanted.last, wanted.cell)
-    compile_with_progress(console)
     compile_studies_with_progress(console, lattice.ring)
     with progress_bar(console) as progress:
         task = progress.add_task(lattice.ring.name, total=None)

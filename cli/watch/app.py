@@ -192,7 +192,16 @@ class WatchApp(App[None]):
     def refresh_screen(self) -> None:
         """Draw what has changed."""
         chosen = self._busy, self._step_size, self._chosen
-        state = (int(time.time()), self.size, self.feed.version, self.feed.lost, chosen, self._window, self._map)
+        state = (
+            int(time.time()),
+            self.size,
+            self.feed.version,
+            self.feed.starting,
+            self.feed.lost,
+            chosen,
+            self._window,
+            self._map,
+        )
         if state == self._shown:
             return
         only_clock = state[1:] == self._shown[1:]
@@ -274,7 +283,7 @@ class WatchApp(App[None]):
         """Open the search."""
         client = self.feed.client
         if client is None:
-            self.say(f"no supplies: {self.feed.lost}", "bold red")
+            self.say(f"no supplies: {self.feed.starting or self.feed.lost}", "bold red")
             return
         self.push_screen(SearchScreen(list(self.feed.setpoints), client.prefix), self._choose)
 

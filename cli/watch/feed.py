@@ -28,7 +28,8 @@ WATCHED: tuple[Source, ...] = (
     *(sources.MACHINE_REASON, sources.MACHINE_REFUSED, sources.FAULTS_COUNT, sources.FAULTS_ACTIVE),
     *(sources.RECORDER_STATE, sources.JOURNAL_PATH, sources.JOURNAL_LAST, sources.HOST, sources.HEARTBEAT),
 )
-#: Time without a heartbeat after which a server that is connected is shown as hanging [s].
+#: Time without a heartbeat after which a server that is connected is shown as hanging, and for which first readings
+#: are waited for [s].
 SILENT_S = 5.0
 #: Time between tries to find the server [s].
 RETRY_S = 2.0
@@ -54,11 +55,12 @@ class Feed:
         self._stop_chosen: Callable[[], None] | None = None
         self._readings: dict[str, Reading] = {}
         self._gone: set[str] = set()
-        self._beat_at = time.monotonic()
+        self._awaited: set[str] | None = None  # sources without a first reading; None: not connected
+        self._beat_at = self._began_at = time.monotonic()
         self._commands_of: object = None
         self.client: EpicsClient | None = None
         self.version = 0
-        self.trouble = "looking for the server"
+        self.trouble = ""
         self.setpoints: Sequence[PvInfo] = ()
         self.commands: tuple[Entry, ...] | None = ()
         self.chosen: Reading | None = None
@@ -87,6 +89,9 @@ class Feed:
         except ClientError:
             client.close()
             raise
+        with self._lock:
+            self._awaited = set(names)
+            self._beat_at = self._began_at = time.monotonic()
         self.client = client
         self._tell("")
         self._stops = [client.monitor(name, partial(self._take, source)) for source, name in names.items()]
@@ -101,6 +106,7 @@ class Feed:
             self._target, self.client, self._stops, self._stop_chosen = found, None, [], None
             self._readings.clear()
             self._gone.clear()
+            self._awaited = None
             self._commands_of = None
             self._beat_at = time.monotonic()
             self.version += 1
@@ -111,6 +117,8 @@ class Feed:
 
     def _take(self, source: str, reading: Reading | None) -> None:
         with self._lock:
+            if self._awaited:
+                self._awaited.discard(source)
             if reading is None:
                 self._gone.add(source)
             else:
@@ -127,6 +135,14 @@ class Feed:
             self.version += 1
 
     @property
+    def starting(self) -> str:
+        """What is waited for before there is anything to show; empty once the first readings are there."""
+        if self._awaited is None:
+            return f"waiting: {self.trouble or 'looking for the server'}"
+        patient = time.monotonic() - self._began_at < SILENT_S
+        return "waiting for the first readings" if self._awaited and patient else ""
+
+    @property
     def lost(self) -> str:
         """The reason why all values shown are out of date; empty while the server answers."""
         if self.trouble:
@@ -141,7 +157,11 @@ class Feed:
         with self._lock:
             known = {name: reading for name, reading in self._readings.items() if name not in self._gone}
         known.pop(sources.HEARTBEAT.name, None)
-        return Overview(self._target, known, commands=self.commands, trouble=self.lost, time_ns=time.time_ns())
+        starting = self.starting
+        trouble = "" if starting else self.lost
+        return Overview(
+            self._target, known, commands=self.commands, trouble=trouble, starting=starting, time_ns=time.time_ns()
+        )
 
     def _read_journal(self) -> None:
         readings: Mapping[str, Reading] = self._readings
@@ -197,7 +217,7 @@ class Feed:
 
     def _server(self) -> EpicsClient:
         if self.client is None or self.lost:
-            raise ClientError(f"not possible: {self.lost or 'no server'}")
+            raise ClientError(f"not possible: {self.lost or self.starting}")
         return self.client
 
     def close(self) -> None:

@@ -39,7 +39,9 @@ def head(seen: Overview, width: int) -> Text:
     role = seen.value(sources.MACHINE_ROLE)
     text = Text(f"{who} {role or ''}".rstrip() + "  ", style="bold")
     notices = seen.attention()
-    if seen.trouble:
+    if seen.starting:
+        text.append(printable(seen.starting), "yellow")
+    elif seen.trouble:
         text.append(f" LOST: {printable(seen.trouble)} ", "bold white on red")
     elif notices:
         text.append("; ".join(printable(each.what) for each in notices), "bold red")
@@ -61,7 +63,7 @@ def orbit(
     rms, reference = seen.reading(sources.ORBIT_DIFFERENCE_RMS[plane]), seen.value(sources.REFERENCE_USE)
     title = Text(f"{name} ", style=f"bold {style}")
     if reading is None or where is None or reading.severity >= INVALID:
-        title.append(_nothing(seen, reading), "red")
+        title.append_text(_nothing(seen, reading))
         return _pad(title, [" " * width] * height, width), scale
     values = [float(each) for each in reading.value]
     scale = scale_for(values, scale)
@@ -104,7 +106,7 @@ def tunes(seen: Overview, width: int, height: int) -> Text:
         readings = [seen.reading(source) for source in sources.TUNE_FRACTION]
     x, y = (None if r is None or r.severity >= INVALID else float(r.value) for r in readings)
     if x is None or y is None:
-        return Text("tunes ", "bold").append(_nothing(seen, readings[0]), "red")
+        return Text("tunes ", "bold").append_text(_nothing(seen, readings[0]))
     text = Text(f"Qx {x:.5f}  Qy {y:.5f}", "bold")
     if height < 5 or width < 12:
         return text
@@ -139,6 +141,8 @@ def supply(shown: Supply, width: int) -> Text:
 
 def commands(seen: Overview, width: int, height: int) -> Text:
     """List the active faults, and below them the last commands."""
+    if seen.starting:
+        return Text("faults and commands: not known yet", "dim")
     if seen.trouble:
         return Text("faults and commands: the server is lost", "red")
     count, which = seen.value(sources.FAULTS_COUNT), seen.value(sources.FAULTS_ACTIVE) or []
@@ -164,15 +168,16 @@ def _short(cells: Sequence[str], prefix: str) -> list[str]:
     return [number, when[:5], what.removeprefix(prefix), "" if outcome == "applied" else outcome, user]
 
 
-def _nothing(seen: Overview, reading: Reading | None) -> str:
+def _nothing(seen: Overview, reading: Reading | None) -> Text:
     """Say why there is no value that is of now."""
+    if seen.starting:
+        return Text("no values yet", "dim")
     if seen.trouble:
-        return "no values: the server is lost"
+        return Text("no values: the server is lost", "red")
     if reading is None:
-        return "no such PV"
-    if seen.is_paused:
-        return "INVALID: the model is paused"
-    return "INVALID: " + printable(seen.reason or reading.alarm)
+        return Text("no such PV", "red")
+    why = "the model is paused" if seen.is_paused else printable(seen.reason or reading.alarm)
+    return Text(f"INVALID: {why}", "red")
 
 
 def _value(reading: Reading, form: str) -> str:

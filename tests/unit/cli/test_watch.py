@@ -167,6 +167,40 @@ async def test_a_lost_server_is_shown_as_lost_and_comes_back(app: WatchApp, clie
         await until(pilot, app, lambda text: "beam found" in text and "Qx 0.17812" in text)
 
 
+async def test_the_first_frames_wait_and_call_nothing_lost(client: FakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = dict(client.readings)
+    feed = TestFeed(client.target, lambda _: client, "elsewhere")
+    app = WatchApp(feed, lambda *_: ring_map())
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await until(pilot, app, lambda text: "waiting: looking for the server" in text)
+        assert [wrong for wrong in ("LOST", "lost", "INVALID", "no beam", "no such PV") if wrong in text] == []
+        feed._tell("no answer from 192.0.2.1")
+        await until(pilot, app, lambda text: "waiting: no answer from 192.0.2.1" in text)
+        monkeypatch.setattr(
+            client, "monitor", lambda name, callback: client.monitors.setdefault(name, [callback]).clear
+        )
+        feed._begin()
+        text = await until(pilot, app, lambda text: "waiting for the first readings" in text)
+        assert "lost" not in text.lower()
+        assert "no beam" not in text
+        assert "no values yet" in text
+        client.show(known)
+        await until(pilot, app, lambda text: "beam found" in text and "Qx 0.17812" in text and "waiting" not in text)
+
+
+async def test_first_readings_are_not_waited_for_without_end(
+    client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = TestFeed(client.target, lambda _: client, "elsewhere")
+    monkeypatch.setattr(client, "monitor", lambda name, callback: client.monitors.setdefault(name, [callback]).clear)
+    feed._begin()
+    assert feed.starting
+    feed._began_at -= 60.0
+    assert (feed.starting, feed.lost) == ("", "")
+    feed._beat_at -= 60.0
+    assert "no heartbeat for" in feed.overview().trouble
+
+
 async def test_a_server_without_heartbeat_hangs(app: WatchApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, app, lambda text: "beam found" in text)

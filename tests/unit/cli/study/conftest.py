@@ -12,7 +12,6 @@ from unit.cli.study.made_up import ORM, TUNE, Asked
 
 @pytest.fixture
 def no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gnomon.cli.compile_kernels.compile_with_progress", lambda *_: None)
     monkeypatch.setattr("gnomon.cli.compile_kernels.compile_studies_with_progress", lambda *_: None)
 
 
