@@ -59,7 +59,7 @@ class Overview:
     forks: tuple[Mapping[str, Any], ...] = ()
     commands: tuple[Entry, ...] | None = None
     trouble: str = ""  # why nothing could be read
-    starting: str = ""  # what is waited for before the first readings
+    starting: str = ""  # why there are no readings yet
     waiting: int = 0  # revision of the machine document in the store that differs from the served one; 0: none
     time_ns: int = 0
 

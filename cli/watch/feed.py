@@ -136,7 +136,7 @@ class Feed:
 
     @property
     def starting(self) -> str:
-        """What is waited for before there is anything to show; empty once the first readings are there."""
+        """The reason why there is nothing to show yet; empty once the first readings are there."""
         if self._awaited is None:
             return f"waiting: {self.trouble or 'looking for the server'}"
         patient = time.monotonic() - self._began_at < SILENT_S
