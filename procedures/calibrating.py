@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnomon.lattice import NAMED_SETTINGS, GnomonError, Key, Lattice
 from gnomon.lattice.units import FREQUENCY_UNITS
@@ -53,6 +54,8 @@ __all__ = [
     "fitted_changes",
     "prepare_calibration",
 ]
+
+Floats = NDArray[np.float64]
 
 RF = NAMED_SETTINGS["rf_frequency"]
 #: Held-out steps beyond those that the coverage needs, of which a fifth is for the discrepancy; and a few to spare.
@@ -233,7 +236,7 @@ def calibrate_machine(
     after = session.present_lattice()
     if optics_digest(after) != optics_digest(present):
         raise ProcedureError("somebody has changed the optics meanwhile: calibrate again")
-    noise, changes = changes_of(recording, every, present, options.readings)
+    noise, still, changes = changes_of(recording, every, present, options.readings)
     ways = steps.fitted_rows
     data = [DataUsed(kind="response", commands=ways)] if ways else []
     if fit is not None:
@@ -247,6 +250,7 @@ def calibrate_machine(
         changes[ways:],
         made=now(),
         author=author,
+        still=still,
         note=options.note,
         prefix=session.prefix,
         data=data,
@@ -258,8 +262,11 @@ def calibrate_machine(
 
 def changes_of(
     recording: "Recording", steps: "Sequence[SingleStep]", present: Lattice, readings: int
-) -> tuple[Noise, list[MeasuredChange]]:
-    """Make the noise, of single readings, and the measured changes of a recording: each step, and its way back."""
+) -> tuple[Noise, Floats, list[MeasuredChange]]:
+    """Make the noise, of single readings, what the machine showed before all steps (rows,), and the measured changes.
+
+    Each step makes one, and its way back another.
+    """
     from gnomon.procedures.plans.calibration_steps import CLOCK
 
     rows = recording.rows
@@ -268,7 +275,8 @@ def changes_of(
     count = (still.shape[1] - 2) // 2
     noise = noise_of(np.stack((still[:, :count], still[:, count : 2 * count]), axis=2), still[:, -2:])
     averaged = Noise(noise.orbit / math.sqrt(readings), noise.tune / math.sqrt(readings))
-    last, at, changes = still.mean(axis=0), present, []
+    first: Floats = still.mean(axis=0)
+    last, at, changes = first, present, []
     for value, row in zip(values, rows, strict=True):
         if row.group == 0:
             continue
@@ -276,9 +284,9 @@ def changes_of(
         key: Key = RF if name == CLOCK else (name, "current")
         setting = row.knobs[name]
         before = {} if at[key] == present[key] else {key: at[key]}
-        changes.append(MeasuredChange({key: setting}, value - last, before))
+        changes.append(MeasuredChange({key: setting}, value - last, before, shown=last))
         last, at = value, at.updated({key: setting})
-    return averaged, changes
+    return averaged, first, changes
 
 
 def fitted_changes(fit: Run, reference: Lattice, present: Lattice) -> list[MeasuredChange]:

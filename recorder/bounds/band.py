@@ -150,12 +150,17 @@ class Predicts(Protocol):
         ...
 
 
+def rows_of(reading: Reading) -> Floats:
+    """Put a reading in one row (rows,): x at all monitors, y at all monitors, tunes."""
+    return np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
+
+
 def values_of(band: Band, reading: Reading) -> Floats:
     """Put a reading in the order of a band's observables: (n,), NaN for all that it does not show.
 
     Raises ValueError if the reading has another number of monitors than the band.
     """
-    shown, observables = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune)), band.observables
+    shown, observables = rows_of(reading), band.observables
     count = shown.size
     # Those that are shown come first, and a tune last of them: counted only where that does not say it.
     if not (0 < count <= len(observables) and observables[count - 1].kind is Kind.TUNE) or (

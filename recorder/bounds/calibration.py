@@ -21,6 +21,7 @@ from gnomon.recorder.bounds.calibration_document import (
     ScoreBin,
     changed_settings,
     packed,
+    still_of,
 )
 from gnomon.recorder.bounds.command_kinds import optics_digest
 from gnomon.recorder.bounds.conformal import MIN_PER_BIN, make_bins
@@ -29,6 +30,7 @@ from gnomon.recorder.bounds.effects import Change
 from gnomon.recorder.bounds.parameters import ParameterSpace, Priors
 from gnomon.recorder.bounds.posterior import Posterior, update
 from gnomon.recorder.bounds.predictor import Predictor
+from gnomon.recorder.bounds.present_energy import PresentEnergy
 from gnomon.recorder.recorder_errors import CalibrationError
 
 Floats = NDArray[np.float64]
@@ -51,14 +53,16 @@ QUIET, SMALLEST_MM, SMALLEST_TUNE = 0.5, 1e-6, 1e-7
 class MeasuredChange:
     """A command and what it changed: `effect` (rows,) is x, y at the monitors [mm] and the tunes, NaN if not measured.
 
-    `settings` are those before it that may not be the baseline's. `deviations` (rows,) are the standard deviations of
-    the effect's noise; None: those of a difference of two readings.
+    `settings` are those before it that may not be the baseline's, `shown` (rows,) what the machine showed there, which
+    has its energy. `deviations` (rows,) are the standard deviations of the effect's noise; None: those of a difference
+    of two readings.
     """
 
     changes: Mapping[Key, float]
     effect: Floats
     settings: Mapping[Key, float]
     deviations: Floats | None = None
+    shown: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +106,7 @@ def calibrate(
     *,
     made: str,
     author: str,
+    still: Floats | None = None,
     note: str = "",
     prefix: str | None = None,
     data: Sequence[DataUsed] = (),
@@ -119,14 +124,19 @@ def calibrate(
     `held_out`, of which nothing is used for that, gives the discrepancy (a drawn part, `for_discrepancy`) and, all
     others, the scores of the shell.
     The posterior's deviations are multiplied by sqrt(chi^2 / readings) where that is above 1. Commands without a beam
-    in the model are left out, and counted as such by `progress`. `prefix` is that of the PVs that were measured: the
+    in the model are left out, and counted as such by `progress`. `still` (rows,) is what the machine showed at its
+    baseline, from which its energy counts; without it, energies are not followed. `prefix` is that of the PVs that were measured: the
     calibration is used with no others. Raises CalibrationError.
     """
     space = ParameterSpace(reference, priors or Priors())
     rows = noise.rows
     if rows.size != 2 * len(space.ring.bpms) + 2:
         raise CalibrationError(f"the noise is that of {len(noise.orbit)} monitors, not of {len(space.ring.bpms)}")
-    posterior, chi_square = _fit(space, baseline, fitted, rows, progress)
+    nothing = np.full(rows.size, np.nan)
+    still = nothing if still is None else still
+    if still.size != rows.size:
+        raise CalibrationError(f"the baseline has {still.size} readings where the noise has {rows.size}")
+    posterior, chi_square = _fit(space, baseline, fitted, rows, still, progress)
     optics = (NOMINAL_OPTICS, *space.ring.document.optics)
     number = int(baseline[OPTICS]) if OPTICS in space.ring.properties else 0
     document = CalibrationDocument(
@@ -149,6 +159,7 @@ def calibrate(
         monitors=tuple(bpm.name for bpm in space.ring.bpms),
         noise_mm=tuple((float(x), float(y)) for x, y in noise.orbit),
         noise_tune=(float(noise.tune[0]), float(noise.tune[1])),
+        still_mm=still_of(still),
         growth_per_day=growth_per_day,
         held_out=HeldOut(chi_square=chi_square),
         half_aperture_mm=half_aperture_mm,
@@ -217,7 +228,7 @@ def _compare(
     count = len(predictor.model.space.ring.monitors)
     for each in held_out:
         try:
-            forecast = predictor.forecast(each.settings, each.changes)
+            forecast = predictor.forecast(each.settings, each.changes, shown=each.shown)
         except GnomonError:
             lost += 1
             continue
@@ -253,6 +264,7 @@ def _fit(
     baseline: Lattice,
     fitted: Sequence[MeasuredChange],
     noise: Floats,
+    still: Floats,
     progress: Callable[[str], None],
 ) -> tuple[Posterior, float | None]:
     """Fit by Gauss-Newton steps, each halved until the real cost falls; the covariance is that at the last mean."""
@@ -261,7 +273,8 @@ def _fit(
         return prior, None
 
     def compare(mean: Floats) -> _Deviations | None:
-        return _deviations(CalibratedModel(space, baseline, mean, propagate), fitted, noise, progress)
+        model = CalibratedModel(space, baseline, mean, propagate)
+        return _deviations(model, PresentEnergy(model, still, noise), fitted, noise, progress)
 
     mean = prior.mean
     at = compare(mean)
@@ -338,12 +351,17 @@ class _Deviations:
 
 
 def _deviations(
-    model: CalibratedModel, fitted: Sequence[MeasuredChange], noise: Floats, progress: Callable[[str], None]
+    model: CalibratedModel,
+    energy: PresentEnergy,
+    fitted: Sequence[MeasuredChange],
+    noise: Floats,
+    progress: Callable[[str], None],
 ) -> _Deviations | None:
     changes, residuals, sigma = [], [], []
     for each in fitted:
         try:
-            change, reason = model.change(each.settings, each.changes)
+            steps = energy.steps(each.settings, each.shown)
+            change, reason = model.change(*energy.shifted(each.settings, each.changes, steps))
         except GnomonError as error:
             change, reason = None, str(error)
         if change is None:

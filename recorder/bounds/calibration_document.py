@@ -97,6 +97,9 @@ class CalibrationDocument(_Part):
     monitors: tuple[str, ...]
     noise_mm: tuple[tuple[float, float], ...]
     noise_tune: tuple[float, float]
+    still_mm: tuple[tuple[float | None, float | None], ...] = Field(
+        default=(), description="orbit at the baseline, from which the energy counts; null: not measured"
+    )
     growth_per_day: float = Field(default=0.2, ge=0.0)
     discrepancy: tuple[DiscrepancyTerm, ...] = ()
     bins: tuple[ScoreBin, ...] = ()
@@ -105,7 +108,9 @@ class CalibrationDocument(_Part):
 
     def content_id(self) -> str:
         """Compute the id from the content."""
-        content = self.model_dump(mode="json", exclude={"id"} if self.prefix is not None else {"id", "prefix"})
+        late = {"prefix"} if self.prefix is None else set()  # fields that documents of earlier releases do not have
+        late |= set() if self.still_mm else {"still_mm"}
+        content = self.model_dump(mode="json", exclude={"id", *late})
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARACTERS]
 
@@ -150,6 +155,22 @@ class CalibrationDocument(_Part):
         """Return the standard deviations of all readings (rows,): x, y at the monitors [mm], tunes."""
         orbit = np.array(self.noise_mm, dtype=float).reshape(-1, 2)
         return np.concatenate((orbit[:, 0], orbit[:, 1], self.noise_tune))
+
+    def still(self) -> Floats:
+        """Return what the machine showed at the baseline (rows,): NaN where nothing did, and for the tunes."""
+        still = np.full(2 * len(self.monitors) + 2, np.nan)
+        if self.still_mm:
+            still[:-2] = np.array(self.still_mm, dtype=float).T.ravel()
+        return still
+
+
+def still_of(rows: Floats) -> tuple[tuple[float | None, float | None], ...]:
+    """Put an orbit (rows,) into a document; nothing where no monitor was read."""
+    orbit = rows[:-2].reshape(2, -1).T
+    if not np.isfinite(orbit).any():
+        return ()
+    x, y = ([float(value) if np.isfinite(value) else None for value in column] for column in orbit.T)
+    return tuple(zip(x, y, strict=True))
 
 
 def packed(factor: Floats) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gnomon.lattice import GnomonError, Key, Ring
 from gnomon.propagator import BeamState, Propagator
-from gnomon.recorder.bounds.band import Band, Reading, Settings, largest_error
+from gnomon.recorder.bounds.band import Band, Reading, Settings, largest_error, rows_of
 from gnomon.recorder.bounds.calibrated_model import CalibratedModel
 from gnomon.recorder.bounds.calibration_document import CalibrationDocument, lattice_of
 from gnomon.recorder.bounds.command_kinds import kind_of
@@ -21,6 +21,7 @@ from gnomon.recorder.bounds.drawn_machines import Ensemble, EnsembleChange
 from gnomon.recorder.bounds.effects import Change
 from gnomon.recorder.bounds.observables import Observables, observables_of
 from gnomon.recorder.bounds.posterior import Posterior
+from gnomon.recorder.bounds.present_energy import PresentEnergy
 from gnomon.recorder.bounds.unmeasured import Unmeasured
 from gnomon.recorder.bounds.way import Way
 
@@ -40,12 +41,14 @@ TIERS_APART, SCALES_APART = 2.0, 4.0
 class Forecast:
     """A command in the calibrated model: its kind and the size of its effect, in units of the noise.
 
-    `effect` (rows,) is the expected change of the readings, `sizes` (4,) its size in each group of them, `variances`
-    (rows,) those of the parameters, `beyond` (rows,) those of the discrepancy; `beams` are those before and after.
+    `energy` is that of the machine, in steps of `PresentEnergy`. `effect` (rows,) is the expected change of the
+    readings, `sizes` (4,) its size in each group of them, `variances` (rows,) those of the parameters, `beyond` (rows,)
+    those of the discrepancy; `beams` are those before and after.
     """
 
     kind: str
     size: float
+    energy: int
     change: Change
     effect: Floats
     sizes: Floats
@@ -66,13 +69,14 @@ class Predictor:
     posterior: Posterior
     discrepancy: Discrepancy
     noise: Floats
+    energy: PresentEnergy
     unmeasured: Unmeasured
     ensemble: Ensemble
     shell: ConformalShell
     _units: dict[Key, Floats] = field(default_factory=dict, repr=False)
     # Of the last step alone, and not shared with a predictor whose shell has adapted.
     _way: list[Way] = field(default_factory=list, repr=False, init=False)
-    _last: list[tuple[dict[Key, float], dict[Key, float], Forecast]] = field(
+    _last: list[tuple[dict[Key, float], dict[Key, float], int, Forecast]] = field(
         default_factory=list, repr=False, init=False
     )
 
@@ -88,7 +92,7 @@ class Predictor:
         seed = int((document.id or "0")[:8], 16)
         noise = document.noise()
         return cls(
-            document, model, posterior, document.terms(), noise,
+            document, model, posterior, document.terms(), noise, PresentEnergy(model, document.still(), noise),
             Unmeasured(model, posterior, observables, noise, chamber, seed),
             Ensemble(model, posterior, seed), document.shell(),
         )  # fmt: skip
@@ -126,6 +130,7 @@ class Predictor:
     def prepare(self, keys: Iterable[Key] = (), *, second_tier: bool = False) -> None:
         """Compute ahead what the first bands of commands to `keys` would wait for: derivatives, scales, draws."""
         self.unmeasured.prepare()
+        self.energy.prepare()
         for key in keys:
             value, spec = self.model.baseline[key], self.model.space.ring.properties[key]
             step = 1e-3 * (spec.high - spec.low)
@@ -133,21 +138,27 @@ class Predictor:
         if second_tier:
             self.ensemble.prepare()
 
-    def forecast(self, settings: Settings, changes: Settings, age_s: float = 0.0) -> Forecast:
+    def forecast(
+        self, settings: Settings, changes: Settings, age_s: float = 0.0, shown: Floats | None = None
+    ) -> Forecast:
         """Compute a command's expected effect and its variances; those of the last one are known.
 
+        It is that at the energy which the machine has by the readings `shown` (rows,), else at that of the calibration.
         Raises GnomonError where the model cannot have it.
         """
-        if not self._last or self._last[0][:2] != (settings, changes):
-            self._last[:] = [(dict(settings), dict(changes), self._forecast(settings, changes))]
-        found = self._last[0][2]
+        found = self._at_energy(settings, changes, self.energy.steps(settings, shown))
         beyond = self.discrepancy.variances(found.kind, found.sizes, self.noise, self._monitors, age_s)
         return replace(found, beyond=beyond)
 
-    def _forecast(self, settings: Settings, changes: Settings) -> Forecast:
+    def _at_energy(self, settings: Settings, changes: Settings, energy: int) -> Forecast:
+        if not self._last or self._last[0][:3] != (settings, changes, energy):
+            self._last[:] = [(dict(settings), dict(changes), energy, self._forecast(settings, changes, energy))]
+        return self._last[0][3]
+
+    def _forecast(self, settings: Settings, changes: Settings, energy: int) -> Forecast:
         """Compute a forecast without a discrepancy."""
         moved = {key: value for key, value in changes.items() if value != self.model.present(settings, key)}
-        before, after = self.model.beams(settings, changes)
+        before, after = self.model.beams(*self.energy.shifted(settings, changes, energy))
         change, reason = self.model.compare(before, after)
         if change is None:
             raise NoForecast(reason)
@@ -160,7 +171,7 @@ class Predictor:
         tune = math.sqrt(float(np.mean(self.noise[2 * count :] ** 2)))
         size = max(float(sizes[0]) / orbit, float(sizes[2]) / tune)
         return Forecast(
-            kind, size, change, effect, sizes, variances, np.zeros_like(variances), (before.beam, after.beam)
+            kind, size, energy, change, effect, sizes, variances, np.zeros_like(variances), (before.beam, after.beam)
         )
 
     @property
@@ -183,8 +194,10 @@ class Predictor:
                 return way.band(part)
         self._way.clear()
         try:
-            forecast = self.forecast(settings, changes, age_s)
+            forecast = self.forecast(settings, changes, age_s, shown)
             distrust = (*distrust, *self._other_optics(forecast.beams[0]))
+            if far := self.energy.too_far(forecast.energy):
+                distrust = (*distrust, far)
             number, reason = self.shell.find(forecast.kind, forecast.size)
             factor = self.shell.factor(number, coverage) if number >= 0 else math.inf
             # A band that is infinite or distrusted has nothing to gain from an ensemble that was not asked for.
@@ -192,7 +205,8 @@ class Predictor:
                 tier = 1
             elif not distrust:
                 tier = max(tier, self._tier_for(forecast, shown))
-            drawn = self.ensemble.change(settings, changes) if tier > 1 else None
+            at = self.energy.shifted(settings, changes, forecast.energy)
+            drawn = self.ensemble.change(*at) if tier > 1 else None
             if reason:
                 distrust = (*distrust, reason)
             elif math.isinf(factor):
@@ -233,7 +247,7 @@ class Predictor:
 
     def _asked(self, reading: Reading, coverage: float, now_ns: int) -> tuple[Floats, float, tuple[str, ...], bool]:
         """Return a reading's rows, the calibration's age [s], reasons for distrust, and if it can be answered."""
-        shown = np.concatenate((reading.orbit[:, 0], reading.orbit[:, 1], reading.tune))
+        shown = rows_of(reading)
         age_s = (now_ns - self.made_ns) * 1e-9
         distrust = self._too_old(age_s)
         answerable = shown.size == self.noise.size and 0.0 < coverage < 1.0
@@ -249,7 +263,8 @@ class Predictor:
     def observe(self, settings: Settings, changes: Settings, band: Band, after: Reading) -> Self:
         """See `Predicts`; a command outside the calibrated kinds and sizes teaches nothing."""
         try:
-            forecast = self.forecast(settings, changes)
+            energy = self.energy.steps({**settings, **changes}, rows_of(after))
+            forecast = self._at_energy(settings, changes, energy)
         except GnomonError:
             return self
         number, _ = self.shell.find(forecast.kind, forecast.size)

@@ -8,7 +8,6 @@ from bench.gate_oracle import flat
 from numpy.typing import NDArray
 
 from gnomon.lattice import Key
-from gnomon.recorder.bounds import Reading
 from gnomon.recorder.bounds.calibration import MeasuredChange, Noise, noise_of
 from gnomon.recorder.bounds.calibration import calibrate as fit
 from gnomon.recorder.bounds.predictor import Predictor
@@ -22,8 +21,8 @@ PART = 0.5
 MIN_PER_BIN = 299
 
 
-def measure_response(session: Session) -> tuple[Noise, list[MeasuredChange]]:
-    """Measure the noise and the response to each steerer, each supply of quadrupoles and sextupoles, and the RF."""
+def measure_response(session: Session) -> tuple[Noise, Floats, list[MeasuredChange]]:
+    """Measure the noise, the readings of the baseline, and the response to each steerer, each supply of quadrupoles and sextupoles, and the RF."""
     machine, commands = session.machine, session.commands
     machine.restore()
     repeated = [machine.read() for _ in range(REPEATED)]
@@ -39,14 +38,14 @@ def measure_response(session: Session) -> tuple[Noise, list[MeasuredChange]]:
         after = machine.read(AVERAGED)
         machine.restore()
         machine.wait(AVERAGED)
-        found.append(MeasuredChange({key: value}, flat(after) - flat(before), {}, less * noise.rows))
-    return noise, found
+        found.append(MeasuredChange({key: value}, flat(after) - flat(before), {}, less * noise.rows, flat(before)))
+    return noise, np.mean([flat(each) for each in repeated], axis=0), found
 
 
 def calibrate(session: Session, for_discrepancy: list[Sample], for_shell: list[Sample]) -> Predictor:
     """Fit the parameters to a measured response, and discrepancy and shell to two sets of commands."""
     machine = session.machine
-    noise, response = measure_response(session)
+    noise, still, response = measure_response(session)
     ring = machine.ring
     baseline = ring.nominal.updated(machine.baseline)
     document = fit(
@@ -57,6 +56,7 @@ def calibrate(session: Session, for_discrepancy: list[Sample], for_shell: list[S
         _in_places(for_discrepancy, for_shell, machine.baseline),
         made=datetime.fromtimestamp(1e-9 * machine.now_ns, UTC).isoformat(timespec="milliseconds"),
         author="bench",
+        still=still,
         min_per_bin=MIN_PER_BIN,
         for_discrepancy=len(for_discrepancy) / (len(for_discrepancy) + len(for_shell)),
     )
@@ -72,9 +72,7 @@ def _in_places(first: list[Sample], others: list[Sample], baseline: dict[Key, fl
     placed: dict[int, MeasuredChange] = {}
     for place, sample in zip(order.tolist(), [*first, *others], strict=True):
         moved = {key: value for key, value in sample.settings.items() if value != baseline[key]}
-        placed[place] = MeasuredChange(sample.changes, _effect(sample.before, sample.after), moved)
+        effect = flat(sample.after) - flat(sample.before)
+        placed[place] = MeasuredChange(sample.changes, effect, moved, shown=flat(sample.before))
     return [placed[place] for place in range(len(order))]
 
-
-def _effect(before: Reading, after: Reading) -> Floats:
-    return flat(after) - flat(before)

@@ -191,7 +191,7 @@ def measure_coverage(
 
 def _score_at_once(predictor: Predictor, sample: Sample) -> float:
     """The score in a band as wide as right after the calibration: the shell's own scores are such."""
-    forecast = predictor.forecast(sample.settings, sample.changes)
+    forecast = predictor.forecast(sample.settings, sample.changes, shown=flat(sample.before))
     scale = np.sqrt(forecast.variances + forecast.beyond + 2.0 * predictor.noise**2)
     return largest(flat(sample.before) + forecast.effect, scale, sample.after)
 
@@ -208,7 +208,7 @@ def _widths(result: CoverageResult, where: Bin, predictor: Predictor, number: in
 
 def bin_of(predictor: Predictor, sample: Sample) -> int:
     """Number of the calibration's bin that a command is in; -1 for one outside of all."""
-    forecast = predictor.forecast(sample.settings, sample.changes)
+    forecast = predictor.forecast(sample.settings, sample.changes, shown=flat(sample.before))
     return predictor.shell.find(forecast.kind, forecast.size)[0]
 
 

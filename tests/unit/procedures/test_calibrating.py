@@ -1,5 +1,6 @@
 """A calibration from measurement to document, on a model in this process; its bands hold, and the ring is as it was."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from gnomon.clients.machine_pvs import find_machine_pvs
 from gnomon.db import shipped_document
 from gnomon.lattice import Key, Ring
-from gnomon.procedures import optics_fit
+from gnomon.procedures import calibrating, optics_fit
 from gnomon.procedures.calibrating import (
     CalibrationOptions,
     calibrate_machine,
@@ -68,6 +69,24 @@ def test_a_measured_calibration_predicts_the_machine_and_leaves_it_as_it_was(mls
         inside.append(bool(band.inside(_reading(ring)).all()))
         ring.lattice = still
     assert np.mean(inside) > 0.8
+
+
+def test_each_measured_change_knows_what_was_shown_before_it_and_the_baseline_is_shown_before_all(
+    mls: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[tuple[Any, ...]] = []
+
+    def keep(*arguments: Any, **options: Any) -> None:
+        kept.append((options["still"], [*arguments[3], *arguments[4]]))
+
+    monkeypatch.setattr(calibrating, "calibrate", keep)
+    ring = _machine(mls)
+    _calibrated(ring, steps=4)
+    ((still, changes),) = kept
+    np.testing.assert_allclose(still[:-2], ring.orbit().ravel(), atol=5.0 * ring.noise_mm)
+    np.testing.assert_array_equal(changes[0].shown, still)
+    for one, following in pairwise(changes):
+        np.testing.assert_allclose(one.shown + one.effect, following.shown, atol=1e-12)
 
 
 def _reading(ring: NoisyRing) -> Reading:
