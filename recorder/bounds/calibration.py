@@ -125,8 +125,8 @@ def calibrate(
     others, the scores of the shell.
     The posterior's deviations are multiplied by sqrt(chi^2 / readings) where that is above 1. Commands without a beam
     in the model are left out, and counted as such by `progress`. `still` (rows,) is what the machine showed at its
-    baseline, from which its energy counts; without it, energies are not followed. `prefix` is that of the PVs that were measured: the
-    calibration is used with no others. Raises CalibrationError.
+    baseline, from which its energy counts; without it, energies are not followed. `prefix` is that of the PVs that were
+    measured: the calibration is used with no others. Raises CalibrationError.
     """
     space = ParameterSpace(reference, priors or Priors())
     rows = noise.rows

@@ -22,7 +22,10 @@ MIN_PER_BIN = 299
 
 
 def measure_response(session: Session) -> tuple[Noise, Floats, list[MeasuredChange]]:
-    """Measure the noise, the readings of the baseline, and the response to each steerer, each supply of quadrupoles and sextupoles, and the RF."""
+    """Measure the noise, the readings of the baseline, and the response.
+
+    The response is that to each steerer, each supply of quadrupoles and sextupoles, and the RF.
+    """
     machine, commands = session.machine, session.commands
     machine.restore()
     repeated = [machine.read() for _ in range(REPEATED)]
@@ -75,4 +78,3 @@ def _in_places(first: list[Sample], others: list[Sample], baseline: dict[Key, fl
         effect = flat(sample.after) - flat(sample.before)
         placed[place] = MeasuredChange(sample.changes, effect, moved, shown=flat(sample.before))
     return [placed[place] for place in range(len(order))]
-

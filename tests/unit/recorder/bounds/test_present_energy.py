@@ -162,6 +162,15 @@ def test_bands_of_a_longer_ring_hold_as_often_as_stated_where_the_energy_is_foll
     assert bool(np.mean(inside) >= 0.89) == follows, np.mean(inside)
 
 
+def test_a_step_is_learnt_from_in_the_bin_of_its_band_and_needs_no_further_beam() -> None:
+    predictor, (changes, a, b) = _predictor(True), _measured(200, STRETCH, 2)[0]
+    band = predictor.band({}, changes, _reading(a), coverage=0.95, now_ns=MADE_NS)
+    known = set(predictor.model._known)
+    adapted = predictor.observe({}, changes, band, _reading(b))
+    assert set(predictor.model._known) == known
+    assert list(adapted.shell.rates) == [(0, 0.05)]
+
+
 def test_an_energy_far_from_that_of_the_calibration_is_not_trusted() -> None:
     changes = moved(STEERER, 0.1)
     near, far = (
