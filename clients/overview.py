@@ -35,6 +35,7 @@ FIGURES: tuple[Source, ...] = (
     *(sources.FAULTS_COUNT, sources.FAULTS_ACTIVE, sources.RECORDER_STATE),
     *(sources.JOURNAL_PATH, sources.JOURNAL_SIZE, sources.JOURNAL_LAST),
     *(sources.FORWARD_STATE, sources.FORWARD_BACKLOG, sources.FORWARD_AGE, sources.FORWARD_REASON),
+    *(sources.DOCUMENT_STATE, sources.DOCUMENT_REASON),
     *(sources.HEARTBEAT, sources.UPTIME, sources.VERSION, sources.HOST, sources.PROCESS, sources.MEMORY),
     *(sources.CA_CLIENTS, sources.PVA_CLIENTS, sources.PVA_CHANNELS),
 )
@@ -60,7 +61,6 @@ class Overview:
     commands: tuple[Entry, ...] | None = None
     trouble: str = ""  # why nothing could be read
     starting: str = ""  # why there are no readings yet
-    waiting: int = 0  # revision of the machine document in the store that differs from the served one; 0: none
     time_ns: int = 0
 
     def reading(self, source: Source) -> Reading | None:
@@ -109,9 +109,10 @@ class Overview:
         if faults := self.value(sources.FAULTS_COUNT):
             which = self.value(sources.FAULTS_ACTIVE) or []
             found.append(Notice(f"{faults} injected fault{'s' if faults > 1 else ''}", "; ".join(map(str, which))))
-        if self.waiting:
-            advice = "gnomon machine diff shows it, gnomon machine reload takes it over"
-            found.append(Notice(f"revision {self.waiting} of the machine document waits", advice))
+        document = self.reading(sources.DOCUMENT_STATE)
+        if document is not None and document.severity:
+            reason = str(self.value(sources.DOCUMENT_REASON) or "")
+            found.append(Notice(f"machine document in the store: {document.value}", reason))
         return found + self._machine() + self._age()
 
     def _machine(self) -> list["Notice"]:
@@ -162,26 +163,11 @@ def read_overview(client: EpicsClient, commands: int = 5) -> Overview:
         forks = client.call("dt:fork", {"do": "list"})
     except ClientError:  # access rules may keep procedures from us
         forks = []
-    waiting = 0 if _is_fork(client, forks) else _waiting(client)
     journal = readings.get(sources.JOURNAL_PATH.name)
     host = readings.get(sources.HOST.name)
     here = journal is not None and host is not None and host.value == socket.gethostname()
     newest = last_commands(Path(journal.value), commands) if journal is not None and here else None
-    return Overview(client.target, readings, tuple(forks), newest, time_ns=time.time_ns(), waiting=waiting)
-
-
-def _is_fork(client: EpicsClient, forks: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether the twin is a fork, as far as that is known."""
-    server = client.target.server
-    return bool(server and server.fork) or any(fork.get("prefix") == client.prefix for fork in forks)
-
-
-def _waiting(client: EpicsClient) -> int:
-    """Return the revision of the machine document that waits; forks do not answer, only the server's own twin does."""
-    try:
-        return int(client.call("dt:machine")["waiting"])
-    except (ClientError, KeyError, TypeError):  # an earlier gnomon does not have it, or access rules keep it from us
-        return 0
+    return Overview(client.target, readings, tuple(forks), newest, time_ns=time.time_ns())
 
 
 def read_sources(client: EpicsClient, wanted: Sequence[Source]) -> dict[str, Reading]:

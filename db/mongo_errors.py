@@ -1,7 +1,7 @@
 """Failures of a MongoDB server as errors that say which database, what happened, and what to do."""
 
 from gnomon.db.mongo_address import PASSWORD_VARIABLE, MongoAddress
-from gnomon.db.store import StoreError, TooLargeError
+from gnomon.db.store import AwayError, StoreError, TooLargeError
 
 __all__ = ["NO_CHANGE_STREAMS", "is_duplicate", "store_error"]
 
@@ -50,11 +50,11 @@ def store_error(error: Exception, address: MongoAddress) -> StoreError:
                 f"readWrite on the database {address.database!r}"
             )
         case ServerSelectionTimeoutError():
-            return StoreError(
+            return AwayError(
                 f"{address}: no MongoDB server answers ({reason}): is it running, and is the address right?"
             )
         case AutoReconnect() | ExecutionTimeout():
-            return StoreError(
+            return AwayError(
                 f"{address}: the connection to the MongoDB server was lost, or it took too long ({reason}): try again"
             )
         case _ if isinstance(error, DocumentTooLarge) or TOO_LARGE in _codes(error):

@@ -413,6 +413,13 @@ FORWARD_REASON = _one(
     "status.forward.reason", STRING, "", "what is wrong with forwarding; empty when all is well", "  what is wrong"
 )
 
+DOCUMENT_STATE = _one(
+    "status.document.state", ENUM, "", "the served machine document beside that in the store", "Machine document"
+)
+DOCUMENT_REASON = _one(
+    "status.document.reason", STRING, "", "what changed, or why the store cannot be read; else empty", "  reason"
+)
+
 #: All of them by name.
 SOURCES: Mapping[str, Source] = MappingProxyType({source.name: source for source in _entries})
 

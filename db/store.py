@@ -13,6 +13,7 @@ from gnomon.lattice import GnomonError
 
 __all__ = [
     "NEW",
+    "AwayError",
     "ConflictError",
     "DamagedError",
     "Document",
@@ -42,6 +43,10 @@ NEW = 0
 
 class StoreError(GnomonError):
     """The store cannot be reached, read or written: nothing has changed."""
+
+
+class AwayError(StoreError):
+    """No server answers, or the connection was lost: the store may come back by itself."""
 
 
 class ConflictError(StoreError):

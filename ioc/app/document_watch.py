@@ -3,29 +3,48 @@
 import asyncio
 import json
 import logging
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from gnomon.db import StorePlace
 from gnomon.db.document_difference import Difference, differences
-from gnomon.db.store import MachineStore, NotFoundError, StoredDocument, StoreError
+from gnomon.db.store import MachineStore, NotFoundError, StoredDocument
 from gnomon.ioc.base.log_limits import SparingLog
 from gnomon.ioc.base.machines import plain_document
-from gnomon.lattice import DocumentError, MachineDocument, parse_machine
+from gnomon.lattice import DocumentError, GnomonError, MachineDocument, parse_machine
 from gnomon.recorder.rendering import local_time
 
 KIND = "machine"
+#: States of `dt:document`.
+NEWEST, CHANGED, UNKNOWN = range(3)
 
 _log = logging.getLogger("gnomon.machine")
 _trouble = SparingLog(_log)
+
+
+class DocumentState(NamedTuple):
+    """The served document, compared with the newest one in the store, and what somebody should know about that."""
+
+    state: int = NEWEST
+    reason: str = ""
 
 
 class DocumentWatch:
     """Looks every `look_s` whether the newest revision in the store is another document than the served one.
 
     The first look comes after that time: at the start, the store has what is served. A store that fails is tried
-    again, and told in the log.
+    again, and told in the log. `away` says why the store does not have it yet, and `keep` puts it there.
     """
 
-    def __init__(self, place: StorePlace, served: MachineDocument, look_s: float) -> None:
+    def __init__(
+        self,
+        place: StorePlace,
+        served: MachineDocument,
+        look_s: float,
+        *,
+        keep: Callable[[], Awaitable[None]] | None = None,
+        away: str = "",
+    ) -> None:
         self._place = place
         self._served = served
         self._look_s = look_s
@@ -33,16 +52,34 @@ class DocumentWatch:
         self.waiting: StoredDocument | None = None
         self.document: MachineDocument | None = None  # the one that waits, if it can be used
         self.problem = ""  # why it cannot
+        self._keep = keep
+        self._away = away
+
+    @property
+    def state(self) -> DocumentState:
+        """State of the document in the store, as far as it is known; a person decides what to do about it."""
+        if self._away:
+            return DocumentState(UNKNOWN, self._away)
+        if self.waiting is None:
+            return DocumentState()
+        advice = self.problem or "gnomon machine diff shows it, gnomon machine reload takes it over"
+        return DocumentState(CHANGED, f"revision {self.waiting.revision} in the store: {advice}")
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
             try:
+                if self._keep is not None:
+                    await self._keep()
+                    self._keep = None
                 async with self._place.open() as store:
+                    if self._away:
+                        await self._look_into(store)
                     while True:
                         await store.wait_for_change(KIND, self._served.name, self._look_s)
                         await self._look_into(store)
-            except StoreError as error:
+            except GnomonError as error:
+                self._away = str(error)
                 _trouble.warning("the machine document in the store cannot be watched: %s", error)
             await asyncio.sleep(self._look_s)
 
@@ -63,10 +100,14 @@ class DocumentWatch:
         name = self._served.name
         try:
             newest = (await store.history(KIND, name))[-1].revision
+            if self._away:
+                _log.info("the document store %s is back", self._place)
+            self._away = ""
             if newest == self._seen:
                 return
             found = await store.get(KIND, name)
         except NotFoundError:
+            self._away = ""
             return
         document, problem = await asyncio.to_thread(_read, found, str(self._place))
         self._seen = found.revision

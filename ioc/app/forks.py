@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.ioc.app import initial_state
+from gnomon.ioc.app.document_watch import DocumentState
 from gnomon.ioc.app.initial_state import InitialState
 from gnomon.ioc.app.servers import Servers
 from gnomon.ioc.app.twin import Twin, TwinRecipe, keep_alive, make_twin
@@ -82,14 +83,23 @@ class Fork:
 
 
 class Forks:
-    """All forks of a server, for use in the event loop. `procedures` gives the procedures of each fork."""
+    """All forks of a server, for use in the event loop. `procedures` gives the procedures of each fork.
+
+    `document` tells what is known of the machine document in the store, which is that of the server.
+    """
 
     def __init__(
-        self, config: Config, servers: Servers, procedures: Procedures, announce: Announce | None = None
+        self,
+        config: Config,
+        servers: Servers,
+        procedures: Procedures,
+        announce: Announce | None = None,
+        document: Callable[[], DocumentState] = DocumentState,
     ) -> None:
         self._config = config
         self._servers = servers
         self._procedures = procedures
+        self._document = document
         self._announce: Announce = announce or (lambda twin, name: nullcontext())
         self._forks: dict[str, Fork] = {}
         self._lock = asyncio.Lock()  # one at a time: two that are made at once might want the same names
@@ -168,7 +178,7 @@ class Forks:
         async with AsyncExitStack() as stack:
             twin = await make_twin(recipe, stack)
             self._servers.add(twin, self._procedures(twin))
-            keep_alive(twin, self._servers.clients, stack)
+            keep_alive(twin, self._servers.clients, stack, self._document)
             stack.enter_context(self._announce(twin, name))
             by = f"{client.user}@{client.host}"
             fork = Fork(name, twin, origin.prefix, time.time_ns(), by, stack.pop_all())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.db.pvs import PvSpec
+from gnomon.db.store import AwayError
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.announcer import Announcer
 from gnomon.ioc.app.document_watch import DocumentWatch
@@ -78,6 +79,8 @@ class Serving:
     _made: AsyncExitStack = field(default_factory=AsyncExitStack)  # the twin
     _alive: AsyncExitStack = field(default_factory=AsyncExitStack)  # what changes with time, and the announcement
     _watch: DocumentWatch | None = None
+    _away: str = ""  # why the store did not take the document at the start
+    _began_ns: int = field(default_factory=time.time_ns)
     _shown: bool = True  # the servers show the twin
     _taking: "asyncio.Task[None] | None" = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one twin takes the place of another at a time
@@ -87,9 +90,10 @@ class Serving:
         """The watch over the machine document in the store."""
         if self._watch is None:
             config = self.recipe.config
-            self._watch = DocumentWatch(
-                self.twin.parts.store_of(config), self.recipe.machine.document, config.store.look_s
-            )
+            machine, away = self.recipe.machine, self._away
+            keep = partial(keep_document, machine, config, self._began_ns) if away else None
+            place = self.twin.parts.store_of(config)
+            self._watch = DocumentWatch(place, machine.document, config.store.look_s, keep=keep, away=away)
         return self._watch
 
     @property
@@ -222,6 +226,7 @@ class Serving:
         else:
             self.servers.add(twin, self.procedures(twin))
         self.twin, self.recipe, self._origin, self._watch, self._shown = twin, recipe, origin, None, True
+        self._away = ""  # whoever replaces it has kept the document
         await self.begin()
         if bank is not None:
             bank.tell_what_is_empty()
@@ -229,7 +234,7 @@ class Serving:
     async def begin(self) -> None:
         """Begin what changes with time, add the forks of the configuration, and make the twin known."""
         config = self.recipe.config
-        keep_alive(self.twin, self.servers.clients, self._alive)
+        keep_alive(self.twin, self.servers.clients, self._alive, lambda: self.watch.state)
         self._alive.push_async_callback(cancelled, background_task(self.watch.run(), "document watch"))
         for name, prefix in config.forks.start.items():
             await self.forks.add(self.twin, ForkRequest(name, prefix), _us(), restore=config.recorder.restore)
@@ -241,8 +246,11 @@ async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | No
     """Start everything; `stack` stops it, in reverse order. Raises GnomonError when it cannot start.
 
     With an announcer, clients on this computer find the twins by themselves.
-    The search for servers that already answer our names overlaps loading; nothing is opened before it has ended.
+    The search for servers that already answer our names overlaps loading; nothing is opened before it has ended. While
+    the server of the document store is away, a machine that is shipped or in a file is served all the same, and kept in
+    the store when that is back.
     """
+    began_ns = time.time_ns()
     machine = await asyncio.to_thread(find_machine, config)
     specs = pvs_of(machine, config.prefix)
     names = asyncio.create_task(refuse_duplicate_pvs([spec.name for spec in specs], config.network))
@@ -252,17 +260,25 @@ async def start(config: Config, stack: AsyncExitStack, announcer: Announcer | No
     finally:
         with suppress(asyncio.CancelledError):
             await names
-    await keep_document(machine, config)
+    away = ""
+    try:
+        await keep_document(machine, config)
+    except AwayError as error:
+        away = f"{error}; the served document is not in it yet"
+        _log.warning(
+            "machine %s is served from %s, without the document store: %s. It is kept there when the store is back",
+            machine.document.name, machine.origin, error,
+        )  # fmt: skip
 
     servers = Servers(config)
     recipe = _recipe(config, machine, specs, propagator, origin)
     made = await stack.enter_async_context(AsyncExitStack())
     twin = await make_twin(recipe, made)
     announce = None if announcer is None else partial(announcer.announced, servers)
-    forks = Forks(config, servers, lambda each: procedures(each, forks), announce)
+    forks = Forks(config, servers, lambda each: procedures(each, forks), announce, lambda: serving.watch.state)
     stack.push_async_callback(forks.stop)
     alive = AsyncExitStack()
-    serving = Serving(twin, servers, forks, recipe, origin, announce, made, alive)
+    serving = Serving(twin, servers, forks, recipe, origin, announce, made, alive, _away=away, _began_ns=began_ns)
     servers.add(twin, serving.procedures(twin))
     await servers.start(stack)
     await stack.enter_async_context(alive)

@@ -14,6 +14,7 @@ from gnomon._version import __version__
 from gnomon.db import sources
 from gnomon.db.sources import Source
 from gnomon.ioc.app.active_faults import table_of
+from gnomon.ioc.app.document_watch import DocumentState
 from gnomon.ioc.base.forward_status import BEHIND, OFF, STOPPED, Forwarding
 from gnomon.ioc.base.memory import resident_bytes
 from gnomon.ioc.commands.dispatcher import Dispatcher
@@ -31,14 +32,23 @@ Figures = Mapping[Source, Callable[[], Any]]
 
 
 class Status:
-    """Publisher of the figures of one twin; `forwarding` tells how far copies of its journal elsewhere are."""
+    """Publisher of the figures of one twin.
+
+    `forwarding` tells how far copies of its journal elsewhere are, `document` what is known of its machine document in
+    the store.
+    """
 
     def __init__(
-        self, outputs: Outputs, figures: Figures, forwarding: Callable[[], Forwarding] = lambda: Forwarding(OFF)
+        self,
+        outputs: Outputs,
+        figures: Figures,
+        forwarding: Callable[[], Forwarding] = lambda: Forwarding(OFF),
+        document: Callable[[], DocumentState] = DocumentState,
     ) -> None:
         self._outputs = outputs
         self._figures = figures
         self._forwarding = forwarding
+        self._document = document
         self._beats = 0
         self._began = time.monotonic()
 
@@ -63,17 +73,21 @@ class Status:
         """Publish all figures together."""
         self._beats += 1
         figures: dict[Source, Any] = {sources.HEARTBEAT: self._beats, sources.UPTIME: time.monotonic() - self._began}
-        forwarding = self._forwarding()
+        forwarding, document = self._forwarding(), self._document()
         figures |= {
             sources.FORWARD_STATE: forwarding.state,
             sources.FORWARD_BACKLOG: forwarding.backlog,
             sources.FORWARD_AGE: forwarding.age_s,
             sources.FORWARD_REASON: forwarding.reason,
+            sources.DOCUMENT_STATE: document.state,
+            sources.DOCUMENT_REASON: document.reason,
         }
         alarms = {}
         if forwarding.state >= BEHIND:
             severity = Severity.MAJOR if forwarding.state >= STOPPED else Severity.MINOR
             alarms[sources.FORWARD_STATE] = (severity, AlarmStatus.STATE)
+        if document.state:
+            alarms[sources.DOCUMENT_STATE] = (Severity.MINOR, AlarmStatus.STATE)
         values = figures | {source: figure() for source, figure in self._figures.items()}
         self._outputs.show_many(values, alarms=alarms)
 

@@ -12,6 +12,7 @@ from gnomon.db.pvs import PvSpec
 from gnomon.fault_injection import Injector
 from gnomon.ioc.app import initial_state
 from gnomon.ioc.app.active_faults import ActiveFaults, PvValues
+from gnomon.ioc.app.document_watch import DocumentState
 from gnomon.ioc.app.failing_parts import FailingParts
 from gnomon.ioc.app.imperfect.hardware import Hardware, Imperfect
 from gnomon.ioc.app.imperfect.imperfect_machine import ImperfectMachine
@@ -162,11 +163,16 @@ def _open_journal(recipe: TwinRecipe, parts: FailingParts) -> tuple[Journal, Ini
     return journal, initial
 
 
-def keep_alive(twin: Twin, clients: Figures, stack: AsyncExitStack) -> None:
-    """Publish what changes with time alone, readings and figures, `clients` among them, and archive the journal."""
+def keep_alive(
+    twin: Twin, clients: Figures, stack: AsyncExitStack, document: Callable[[], DocumentState] = DocumentState
+) -> None:
+    """Publish what changes with time alone, readings and figures, `clients` among them, and archive the journal.
+
+    `document` tells what is known of the machine document in the store.
+    """
     known = figures(twin.state, twin.dispatcher, twin.service, twin.journal, clients)
     forwards = twin.config.forward.is_used
-    status = Status(twin.outputs, known, lambda: summarise_forward(twin.journal.path, forwards))
+    status = Status(twin.outputs, known, lambda: summarise_forward(twin.journal.path, forwards), document)
     status.begin()
     stack.push_async_callback(cancelled, background_task(status.run(), "status"))
     stack.push_async_callback(cancelled, background_task(twin.faults.run(), "faults"))

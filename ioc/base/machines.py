@@ -20,7 +20,7 @@ from gnomon.db import (
     shipped_machines,
 )
 from gnomon.db.pvs import PvSpec
-from gnomon.db.store import ConflictError, NotFoundError, StoredDocument
+from gnomon.db.store import AwayError, ConflictError, NotFoundError, StoredDocument
 from gnomon.ioc.base.config import Config
 from gnomon.ioc.base.shared_pv_documents import fetch_pv_documents, share_pv_documents
 from gnomon.lattice import DocumentError, LatticeError, MachineDocument, Ring, parse_machine, read_machine
@@ -80,7 +80,12 @@ def _find(config: Config) -> LoadedMachine:
     path = Path(name).expanduser()
     if path.suffix == ".json" or path.exists():
         return LoadedMachine(read_machine(path), str(path), path.parent)
-    stored = next((machine for machine in _stored(config) if machine.document.name == name), None)
+    try:
+        stored = next((machine for machine in _stored(config) if machine.document.name == name), None)
+    except AwayError as error:
+        raise AwayError(
+            f"machine {name!r} is neither shipped nor a file, and the document store, where it may be, is away: {error}"
+        ) from error
     if stored is None:
         names = ", ".join(machine.document.name for machine in known_machines(config))
         raise DocumentError(
@@ -148,10 +153,11 @@ def plain_document(document: MachineDocument) -> dict[str, Any]:
     return plain
 
 
-async def keep_document(machine: LoadedMachine, config: Config) -> None:
+async def keep_document(machine: LoadedMachine, config: Config, since_ns: int | None = None) -> None:
     """Store the document that is about to be served, so that the states in the journal can always be rebuilt.
 
-    The PV documents of a user's machine are kept beside the store, as they are now.
+    The PV documents of a user's machine are kept beside the store, as they are now. With `since_ns`, it is served since
+    then: a revision that somebody else has put meanwhile stays the newest.
     """
     await asyncio.to_thread(_keep_pv_documents, machine, config)
     name = machine.document.name
@@ -163,6 +169,8 @@ async def keep_document(machine: LoadedMachine, config: Config) -> None:
             newest = None
         # The order of keys counts: optics are numbered by it.
         if newest is not None and json.dumps(newest.document) == json.dumps(document):
+            return
+        if newest is not None and since_ns is not None and newest.time_ns > since_ns:
             return
         try:
             await store.put(KIND, name, document, expected_revision=newest.revision if newest else 0)

@@ -25,9 +25,9 @@ from gnomon.db.document_difference import Difference
 from gnomon.db.lat2db_collection import lat2db_machine
 from gnomon.db.mongo_address import MongoAddress
 from gnomon.db.mongo_store import MongoStore, open_client
-from gnomon.db.store import NEW, NotFoundError, StoreError
+from gnomon.db.store import NEW, AwayError, NotFoundError, StoreError
 from gnomon.db.store_copy import copy_store
-from gnomon.ioc.app.document_watch import DocumentWatch
+from gnomon.ioc.app.document_watch import NEWEST, UNKNOWN, DocumentWatch
 from gnomon.ioc.base import snapshot_store
 from gnomon.lattice import read_machine
 from unit.db.store_contract import StoreContract
@@ -95,6 +95,35 @@ async def test_a_store_goes_on_when_its_server_was_away(tmp_path: Path) -> None:
     with substitute_server(tmp_path, port):
         assert (await store.put("machine", "demo", {"version": 2}, 1)).revision == 2
         await store.close()
+
+
+async def test_a_twin_starts_without_its_server_and_keeps_the_document_when_that_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    address = f"mongodb://127.0.0.1:{port}/test?serverSelectionTimeoutMS=300&connectTimeoutMS=300"
+    store = {"mongodb": address, "path": str(tmp_path / "documents.sqlite"), "look_s": 0.2}
+
+    def shown(name: str) -> Any:
+        return serving.twin.bank.reading(serving.twin.bank.index[f"T:dt:document{name}"]).value
+
+    async with served(tmp_path, monkeypatch, store=store) as serving, asyncio.timeout(3 * PATIENCE_S):
+        assert shown("") == UNKNOWN
+        assert "no MongoDB server answers" in shown(":reason")
+        with substitute_server(tmp_path, port):
+            while shown("") != NEWEST:
+                await asyncio.sleep(0.05)
+            async with MongoStore(MongoAddress("mongodb://", f"127.0.0.1:{port}", "test")) as there:
+                assert [each.revision for each in await there.history("machine", "small")] == [1]
+
+
+async def test_a_machine_that_is_in_the_store_alone_is_not_served_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = {"mongodb": f"mongodb://127.0.0.1:{free_port()}/test?serverSelectionTimeoutMS=300"}
+    with pytest.raises(AwayError, match=r"machine 'mine' is neither shipped nor a file, .* is away: mongodb://"):
+        async with served(tmp_path, monkeypatch, store=store, machine="mine"):
+            pass
 
 
 def lat2db_ring(name: str, k1: float) -> dict[str, Any]:

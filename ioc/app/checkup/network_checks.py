@@ -145,7 +145,7 @@ def check_hosts(what: str, addresses: Sequence[str]) -> Iterator[Finding]:
 def check_brokers(urls: Mapping[str, str]) -> Iterator[Finding]:
     """Check that something listens where the configuration has brokers, stores and catalogues; by setting, URLs.
 
-    Without the document store nothing starts; what goes elsewhere waits until it is back.
+    Without the document store a machine that is in it alone does not start; what goes elsewhere waits until it is back.
     """
     for setting, url in urls.items():
         parts = urlsplit(url if "://" in url else f"//{url}")

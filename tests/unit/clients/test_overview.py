@@ -28,6 +28,10 @@ def test_a_twin_that_is_well_needs_no_attention() -> None:
         ({"control__active": "paused", "beam__found": ("found", 3, "CALC")}, "the model is paused"),
         ({"status__model__hung": 2}, "2 computations hang: at 4 nothing more is computed: restart the server"),
         ({"recorder__state": "cannot write"}, "the journal is not written: commands are refused until it is"),
+        (
+            {"status__document__state": ("changed", 1, "STATE"), "status__document__reason": "revision 3"},
+            "machine document in the store: changed: revision 3",
+        ),
         ({"faults__count": 1, "faults__active": ["delay HS*"]}, "1 injected fault: delay HS*"),
     ],
 )
@@ -86,29 +90,6 @@ def test_readings_are_shown_though_procedures_are_not_allowed() -> None:
     assert shown.reading(sources.TUNE.x) is None
     assert shown.forks == ()
     assert shown.commands is None  # the journal is on another computer
-
-
-@pytest.mark.parametrize(
-    ("target", "asked"),
-    [
-        (Target("TWIN:"), ["dt:fork", "dt:machine"]),
-        (Target("EXP:"), ["dt:fork"]),
-        (Target("OTHER:", {}, server("OTHER:", fork="other")), ["dt:fork"]),
-    ],
-    ids=["the server's own twin", "a fork of the list", "a fork that runs here"],
-)
-def test_a_fork_is_not_asked_for_the_machine_document_that_it_does_not_have(target: Target, asked: list[str]) -> None:
-    calls: list[str] = []
-
-    class Answering(FakeClient):
-        def call(self, procedure: str, arguments: Any = None) -> Any:
-            calls.append(procedure)
-            return [{"name": "exp", "prefix": "EXP:"}] if procedure == "dt:fork" else {"waiting": 3}
-
-    shown = read_overview(Answering(target))
-    assert calls == asked
-    assert shown.waiting == (3 if "dt:machine" in asked else 0)
-    assert [fork["name"] for fork in shown.forks] == ["exp"]
 
 
 def test_a_server_that_is_known_to_run_and_does_not_answer_is_shown_as_such() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from patience import PATIENCE_S
 
 from gnomon.db import DocumentFile
 from gnomon.db.document_difference import Difference
-from gnomon.db.store import NEW
+from gnomon.db.store import NEW, AwayError, StoreError
 from gnomon.fault_injection import Fault
-from gnomon.ioc.app.document_watch import DocumentWatch
+from gnomon.ioc.app import serving as serving_module
+from gnomon.ioc.app.document_watch import CHANGED, NEWEST, UNKNOWN, DocumentState, DocumentWatch
 from gnomon.ioc.app.forks import ForkRequest
 from gnomon.ioc.app.machine_reload import ReloadError
 from gnomon.ioc.app.serving import Serving
 from gnomon.ioc.app.twin import make_twin
+from gnomon.ioc.base.machines import keep_document
 from gnomon.recorder.reader import Reader
 from unit.ioc.app.serving_stage import served
 from unit.ioc.rig import CLIENT
@@ -52,6 +55,15 @@ async def call(serving: Serving, name: str, **arguments: str) -> Any:
     return await asyncio.to_thread(ask)
 
 
+async def shown(serving: Serving, told: DocumentState) -> None:
+    """Wait until the PVs of the twin and its forks show what is known of the document."""
+    async with asyncio.timeout(PATIENCE_S):
+        for twin in (serving.twin, *(fork.twin for fork in serving.forks.all())):
+            names = (f"{twin.prefix}dt:document", f"{twin.prefix}dt:document:reason")
+            while tuple(twin.bank.reading(twin.bank.index[name]).value for name in names) != told:
+                await asyncio.sleep(0.02)
+
+
 async def set_current(serving: Serving, value: float) -> None:
     twin = serving.twin
     future = twin.dispatcher.put(twin.bank.index["T:CP:set"], value, CLIENT)
@@ -70,6 +82,10 @@ async def test_a_changed_document_is_announced_and_not_taken(
             while serving.watch.waiting is None:
                 await asyncio.sleep(0.01)
         assert serving.watch.waiting.revision == 2
+        told = serving.watch.state
+        assert told.state == CHANGED
+        assert told.reason.startswith("revision 2 in the store: gnomon machine diff shows it")
+        await shown(serving, told)
         assert serving.twin.machine.ring.digest == digest
     announced = [record.message for record in caplog.records if "revision 2 in the store" in record.message]
     assert len(announced) == 1
@@ -90,6 +106,7 @@ async def test_a_reload_takes_the_document_and_keeps_settings_clients_and_journa
         )
         told = await call(serving, "T:dt:reload")
         assert told["revision"] == 2
+        await shown(serving, DocumentState(NEWEST))
         ring = serving.twin.machine.ring
         assert (ring.digest != before, told["digest"]) == (True, ring.digest)
         bank = serving.twin.bank
@@ -131,6 +148,8 @@ async def test_faults_and_forks_have_to_end_before(tmp_path: Path, monkeypatch: 
             await serving.reload(CLIENT)
         serving.twin.injector.clear()
         await serving.forks.add(serving.twin, ForkRequest("WHATIF", "W:"), CLIENT)
+        await shown(serving, serving.watch.state)
+        assert serving.watch.state.state == CHANGED
         with pytest.raises(ReloadError, match=r"there are forks \(WHATIF\): drop them first"):
             await serving.reload(CLIENT)
         await serving.forks.drop("WHATIF", CLIENT)
@@ -212,11 +231,60 @@ async def test_a_store_that_fails_is_told_and_tried_again(
     async with asyncio.timeout(PATIENCE_S):
         while "cannot be watched" not in caplog.text:
             await asyncio.sleep(0.01)
+        assert watch.state.state == UNKNOWN
+        assert "not a database" in watch.state.reason
         path.unlink()
         with DocumentFile(path) as store:
             store.put("machine", RING.document.name, {"schema": "gnomon.machine/1"}, NEW)
         while watch.waiting is None:
             await asyncio.sleep(0.01)
     task.cancel()
+    assert watch.state == DocumentState(CHANGED, f"revision 1 in the store: {watch.problem}")
     assert watch.problem
     assert watch.document is None
+
+
+async def away(*_: Any) -> None:
+    raise AwayError("no MongoDB server answers")
+
+
+async def test_a_server_starts_while_the_store_is_away_and_keeps_its_document_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = {"path": str(tmp_path / "documents.sqlite"), "look_s": 0.02}
+    with monkeypatch.context() as without:
+        without.setattr(serving_module, "keep_document", away)
+        async with served(tmp_path, without, store=store) as serving:
+            reason = "no MongoDB server answers; the served document is not in it yet"
+            assert serving.watch.state == DocumentState(UNKNOWN, reason)
+            await set_current(serving, 0.5)
+            without.setattr(serving_module, "keep_document", keep_document)
+            # The watch has the one that fails; a server that goes on gets the other.
+            serving.watch._keep = partial(keep_document, serving.twin.machine, serving.recipe.config, 0)
+            await shown(serving, DocumentState(NEWEST))
+    with DocumentFile(tmp_path / "documents.sqlite") as documents:
+        assert [each.revision for each in documents.history("machine", "small")] == [1]
+
+
+async def test_a_document_kept_late_does_not_hide_what_somebody_has_put_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(tmp_path, monkeypatch) as serving:
+        machine, config, began_ns = serving.twin.machine, serving.recipe.config, serving._began_ns
+        put_document(tmp_path, **other_drift(tmp_path))
+        await keep_document(machine, config, began_ns)
+        assert (await serving.watch.look()) is not None
+        await keep_document(machine, config)  # as a start does
+        assert (await serving.watch.look()) is None
+
+
+async def test_another_failure_of_the_store_keeps_a_server_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any) -> None:
+        raise StoreError("the server refuses the user")
+
+    monkeypatch.setattr(serving_module, "keep_document", refuse)
+    with pytest.raises(StoreError, match="refuses the user"):
+        async with served(tmp_path, monkeypatch):
+            pass

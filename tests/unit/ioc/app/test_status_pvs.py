@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.ioc.app.document_watch import CHANGED, NEWEST, UNKNOWN, DocumentState
 from gnomon.ioc.app.status_pvs import Status
 from gnomon.ioc.base.forward_status import BEHIND, DELIVERING, NOT_RUNNING, STOPPED, Forwarding
 from gnomon.ioc.base.recent_times import LAST, RecentTimes
@@ -33,7 +34,7 @@ async def test_all_figures_are_published_together(tmp_path: Path) -> None:
         assert beating == {
             "heartbeat", "uptime", "queue", "memory", "model:hung", "model:time:p50", "model:time:p99", "put:time:p50",
             "put:time:p99", "ca:clients", "pva:clients", "pva:channels", "journal:path", "journal:size", "journal:last",
-            "forward", "forward:backlog", "forward:age", "forward:reason",
+            "forward", "forward:backlog", "forward:age", "forward:reason", "document", "document:reason",
         }  # fmt: skip
         value = {name: rig.get(f"T:dt:{name}").value for name in (*beating, "pid", "version", "host", "started")}
     assert value["heartbeat"] == 2
@@ -50,7 +51,20 @@ async def test_all_figures_are_published_together(tmp_path: Path) -> None:
     assert value["host"]
     told = [value[name] for name in ("forward", "forward:backlog", "forward:age", "forward:reason")]
     assert told == [0, 0, 0.0, ""]
+    assert (value["document"], value["document:reason"]) == (0, "")
     assert value["started"].startswith("2")
+
+
+@pytest.mark.parametrize(("state", "severity"), [(NEWEST, 0), (CHANGED, Severity.MINOR), (UNKNOWN, Severity.MINOR)])
+async def test_a_document_that_waits_and_a_store_that_is_away_are_alarms(
+    tmp_path: Path, state: int, severity: int
+) -> None:
+    async with running(tmp_path) as rig:
+        status = Status(rig.status._outputs, {}, document=lambda: DocumentState(state, "why"))
+        status.beat()
+        shown = rig.get("T:dt:document")
+        assert (shown.value, shown.severity) == (state, severity)
+        assert rig.get("T:dt:document:reason").value == "why"
 
 
 @pytest.mark.parametrize(
