@@ -1,11 +1,14 @@
 """The services in the test's process, and a client of them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import fastapi._compat.v2
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 
 from gnomon.ioc.base.config import Config
 from gnomon.services import dashboard
@@ -42,6 +45,22 @@ async def mls(client: httpx.AsyncClient) -> str:
     made = await client.post("/v1/lattices", json={"machine": "mls"})
     assert made.status_code == 201
     return str(made.json()["id"])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def validators_made_once() -> Iterator[None]:
+    """Make the validator of a parameter once: that of each parameter was half of each application, and is the same."""
+    made: dict[tuple[object, str, str], TypeAdapter[Any]] = {}
+
+    def adapter(annotation: Any, *, config: Any = None) -> TypeAdapter[Any]:
+        key = annotation.__origin__, repr(annotation.__metadata__), repr(config)
+        if key not in made:
+            made[key] = TypeAdapter(annotation, config=config)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fastapi._compat.v2, "TypeAdapter", adapter)
+        yield
 
 
 @pytest.fixture(autouse=True)

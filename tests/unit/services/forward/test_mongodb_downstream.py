@@ -68,6 +68,7 @@ async def test_a_document_that_is_refused_stops_the_copy(parcels: list[Parcel]) 
 
 async def test_nobody_there_is_told_and_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mongodb_downstream, "FIND_MS", 50)
+    monkeypatch.setattr(mongodb_downstream, "ANSWER_MS", 200)  # finding it is tried again until then
     downstream = MongodbDownstream(MongodbConfig(uri="mongodb://127.0.0.1:9"))
     with pytest.raises(DeliveryError, match=r"127\.0\.0\.1:9") as caught:
         async with downstream.session("TWIN:", "j"):
