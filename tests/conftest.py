@@ -29,7 +29,7 @@ STACKS_S, REARM_S = 120.0, 20.0
 # Time that a test takes about, by which files are put in order: a slow one that does not say it, and quick ones.
 SLOW_S, SERVER_S, UNIT_S = 10.0, 1.0, 0.02
 # Examples of a property in `make soak`, in CI, and in `make test`, which leaves out slow tests.
-SOAK_EXAMPLES, EXAMPLES, EVERYDAY_EXAMPLES = 500, 50, 16
+SOAK_EXAMPLES, EXAMPLES, EVERYDAY_EXAMPLES = 500, 50, 10
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,13 @@ class EpicsPorts:
 def free_port() -> int:
     """A port that nobody holds, over TCP or UDP, on any address."""
     return free_ports(1)[0]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Keep a file in one process also without the options of the Makefile: what its tests share is made once."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist, config.option.loadscopereorder = "loadfile", False
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -101,7 +108,7 @@ def pytest_collection_finish() -> None:
     """
     make_clients_patient()
     gc.freeze()
-    gc.set_threshold(3_000, 20, 100)
+    gc.set_threshold(30_000, 20, 100)
 
 
 @pytest.fixture

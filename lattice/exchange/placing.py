@@ -35,11 +35,14 @@ def find_placing(element: ForeignElement, angle: float) -> dict[str, float] | No
     roll = math.atan2(whole["R1"][1, 3] / math.cos(0.5 * angle), whole["R1"][3, 3])
     dx, dy = -whole["T1"][0] / math.cos(0.5 * angle), -whole["T1"][2]
     placing = {"dx": float(dx), "dy": float(dy), "roll": roll}
-    for _ in range(4):  # the toolbox's T1 is not quite linear in what it stands for
-        made = _frames(element.length, angle, placing)
-        placing["dx"] -= float(whole["T1"][0] - made["T1"][0]) / math.cos(0.5 * angle)
-        placing["dy"] -= float(whole["T1"][2] - made["T1"][2])
     made = _frames(element.length, angle, placing)
+    for _ in range(4):  # the toolbox's T1 is not quite linear in what it stands for
+        missing_x, missing_y = float(whole["T1"][0] - made["T1"][0]), float(whole["T1"][2] - made["T1"][2])
+        if not missing_x and not missing_y:
+            break
+        placing["dx"] -= missing_x / math.cos(0.5 * angle)
+        placing["dy"] -= missing_y
+        made = _frames(element.length, angle, placing)
     if any(np.max(np.abs(made[name] - whole[name])) > TOLERANCE for name in still):
         return None
     return placing

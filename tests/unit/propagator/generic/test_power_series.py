@@ -18,7 +18,7 @@ def expansion(expression: Any, symbols: list[Any], order: int) -> dict[tuple[int
     return {k: float(c) for k, c in sympy.Poly(sympy.expand(scaled).subs(t, 1), *symbols).terms()}
 
 
-@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("order", [1, 2, 3, pytest.param(4, marks=pytest.mark.slow(2))])
 def test_arithmetic_and_functions_are_the_taylor_expansion(order: int) -> None:
     space = TpsSpace(order, ("x", "y", ("Q", "k1")))
     x, y, k = (space.variable(v) for v in space.variables)
