@@ -28,6 +28,7 @@ from gnomon.testing.quiet_repeater import QuietRepeater
 STACKS_S, REARM_S = 120.0, 20.0
 # Time that a test takes about, by which files are put in order: a slow one that does not say it, and quick ones.
 SLOW_S, SERVER_S, UNIT_S = 10.0, 1.0, 0.02
+KERNELS = "test_warmup.py"
 # Examples of a property in `make soak`, in CI, and in `make test`, which leaves out slow tests.
 SOAK_EXAMPLES, EXAMPLES, EVERYDAY_EXAMPLES = 500, 50, 10
 
@@ -77,12 +78,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With several processes, begin with the files that take longest: none shall begin when all others are done."""
+    """With several processes, begin with the files that take longest: none shall begin when all others are done.
+
+    First of all comes the file whose tests compile all kernels, half a minute if none is kept.
+    """
     if hasattr(config, "workerinput"):
         seconds: dict[Path, float] = defaultdict(float)
         for item in items:
             seconds[item.path] += _about_seconds(item)
-        items.sort(key=lambda item: (-seconds[item.path], item.path))  # stable: a file's tests keep their order
+        items.sort(
+            key=lambda item: (item.path.name != KERNELS, -seconds[item.path], item.path)
+        )  # stable: a file's tests keep their order
 
 
 def _about_seconds(item: pytest.Item) -> float:

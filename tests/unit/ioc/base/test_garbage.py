@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import ClassVar
 
@@ -23,6 +24,16 @@ class Loop:
         self.freed.append(threading.get_ident())
 
 
+@pytest.fixture
+def threshold() -> Iterator[None]:
+    """Collect after as many objects as a program does, not only after the many of a session of tests."""
+    before = gc.get_threshold()
+    gc.set_threshold(2000, *before[1:])
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("threshold")
 async def test_garbage_of_other_threads_is_freed_by_the_event_loop_alone() -> None:
     Loop.freed.clear()
     collecting = asyncio.create_task(garbage.collect_garbage())
