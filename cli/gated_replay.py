@@ -1,6 +1,7 @@
 """A recording behind the gate: its dry run, its replay, and what to do with one whose process has ended."""
 
 import secrets
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from gnomon.recorder.gating import Authority, MachineState
     from gnomon.recorder.replay_execution import MachineClient, ReplayOptions, Result
     from gnomon.recorder.replaying import BeamMeter, GatedSteps, LiveView, ReplayState, StateFile
-
-#: Time in which every monitor and the tune meter show something new [s].
-NEW_READINGS_S = 15.0
 
 NOT_PROTECTION = "the gate is not machine protection"
 
@@ -84,6 +82,22 @@ def show_recording(name: str, chosen: Chosen, waits: Waits, make_machine: MakeMa
     console.print(f"dry run: nothing was written; {NOT_PROTECTION}", style="yellow")
     if refused:
         raise ReplayError("refused:\n" + "\n".join(f"  {text}" for text in refused))
+    console.print(rendering.clean(f"next: {_next_command(parts, chosen)}"), soft_wrap=True)
+
+
+def _next_command(parts: GateParts, chosen: Chosen) -> str:
+    """Name the command after a dry run that refuses nothing: to arm it, or, before that, to have it approved."""
+    from gnomon.recorder import AuthorityError
+    from gnomon.recorder.gating import valid_approval
+
+    assert parts.limits is not None, "checked before"
+    limits = "" if chosen.limits is None else f" --limits {shlex.quote(str(chosen.limits))}"
+    name = shlex.quote(parts.recording.name)
+    try:
+        valid_approval(parts.recording, parts.file.approvals, parts.limits.digest)
+    except AuthorityError:
+        return f"somebody else approves it: gnomon review approve {name}{limits}"
+    return f"gnomon gate arm {name} --prefix {shlex.quote(chosen.prefix)}{limits}"
 
 
 def write_recording(
@@ -286,7 +300,7 @@ def _present(
 def _connected(parts: GateParts, machine: "MachineClient", waits: Waits) -> "BeamMeter":
     """Connect to all PVs of a replay. Raises MachineError for those that do not answer."""
     from gnomon.recorder import MachineError
-    from gnomon.recorder.replaying import BeamMeter, SystemClock, beam_pvs
+    from gnomon.recorder.replaying import NEW_READINGS_S, BeamMeter, SystemClock, beam_pvs
 
     monitors = [bpm.name for bpm in parts.start.ring.bpms]
     meter = BeamMeter(machine, beam_pvs(parts.specs, monitors), waits.timeout_s, NEW_READINGS_S, SystemClock())

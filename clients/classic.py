@@ -14,7 +14,7 @@ from ophyd import Component, DerivedSignal, Device, EpicsSignal, EpicsSignalRO, 
 from ophyd.status import DeviceStatus, Status
 from ophyd.utils import LimitError
 
-__all__ = ["Monitors", "Setting", "readings"]
+__all__ = ["Monitors", "Readings", "Setting", "readings"]
 
 #: How often a readback is looked at, and the time in which a server tells that a put is done, at least [s].
 POLL_S, PUT_S = 0.02, 5.0
@@ -24,7 +24,9 @@ class Setting(Device):
     """A setting: `set` is done when the readback is there, within the tolerance, in the unit of the setpoint.
 
     A readback that does not come closer for `timeout_s` is an error that names both PVs and all values. `settle_s` is
-    waited for after it has arrived: 0 on a twin, whose put is done when the beam's new readings are out.
+    waited for after it has arrived, on a machine until the field has settled and the slowest meter has averaged once: a
+    reading that comes then shows the new state alone. It is 0 on a twin, whose put is done when the beam's new readings
+    are out.
     """
 
     setpoint = FormattedComponent(EpicsSignal, "{setpoint_pv}", put_complete=True, kind="normal")
@@ -97,23 +99,26 @@ class Setting(Device):
             time.sleep(POLL_S)
 
 
-class _Counted(Device):
-    """A device whose `trigger` waits until its counter has gone up by `updates`."""
+class _New(Device):
+    """A device whose `trigger` waits for a new reading, if `new`: until all its marks have gone up."""
 
-    updates = 0
-    count: Any = None
+    new = False
+
+    def marks(self) -> list[float]:
+        """Read what goes up with each reading."""
+        raise NotImplementedError
 
     def trigger(self) -> Any:
         """Wait for a new reading."""
         status = DeviceStatus(self, timeout=20.0)
-        if self.updates == 0 or self.count is None:
+        if not self.new:
             status.set_finished()
         else:
-            threading.Thread(target=self._wait, args=(self.count.get(), status), daemon=True).start()
+            threading.Thread(target=self._wait, args=(self.marks(), status), daemon=True).start()
         return status
 
-    def _wait(self, first: int, status: Status) -> None:
-        while not status.done and self.count.get() - first < self.updates:
+    def _wait(self, first: list[float], status: Status) -> None:
+        while not status.done and any(now <= then for now, then in zip(self.marks(), first, strict=True)):
             time.sleep(POLL_S)
         if not status.done:
             status.set_finished()
@@ -139,11 +144,11 @@ class _Plane(DerivedSignal):
         return {key: {**value, **more} for key, value in told.items()}
 
 
-class Monitors(_Counted):
+class Monitors(_New):
     """All beam position monitors: `x`, `y` (n,) [mm] in beam order, of one array.
 
-    With `updates` above 0 a reading is one whose counter has gone up so often since the trigger: 2 on a machine, since
-    the first may have begun before the last setting; 0 on a twin, whose readings are new when a put is done.
+    With `new` a reading is one whose counter has gone up since the trigger: on a machine; not on a twin, whose readings
+    are new when a put is done.
     """
 
     positions = FormattedComponent(EpicsSignalRO, "{positions_pv}", kind="omitted")
@@ -161,16 +166,31 @@ class Monitors(_Counted):
         factor: float,
         interleaved: bool,
         monitors: tuple[str, ...] = (),
-        updates: int = 0,
+        new: bool = False,
         **kwargs: Any,
     ) -> None:
         self.positions_pv, self.count_pv = positions_pv, count_pv
-        self.factor, self.interleaved, self.updates = factor, interleaved, updates
+        self.factor, self.interleaved, self.new = factor, interleaved, new
         self.monitors = tuple(monitors)
         super().__init__(prefix, name=name, **kwargs)
 
+    def marks(self) -> list[float]:
+        """Read the counter."""
+        return [self.count.get()]
 
-def readings(prefix: str = "", *, name: str, pvs: dict[str, str], **kwargs: Any) -> Any:
+
+class Readings(_New):
+    """Values that can only be read. With `new`, each has a later time stamp than at the trigger: on a machine."""
+
+    def marks(self) -> list[float]:
+        """Read the time stamps."""
+        signals = [getattr(self, name) for name in self.component_names]
+        for signal in signals:
+            signal.get()
+        return [signal.timestamp for signal in signals]
+
+
+def readings(prefix: str = "", *, name: str, pvs: dict[str, str], new: bool = False, **kwargs: Any) -> Any:
     """Make a device of values that can only be read, by the names of its attributes."""
     parts = {key: Component(EpicsSignalRO, pv, kind="hinted") for key, pv in pvs.items()}
-    return type("Readings", (Device,), parts)(prefix, name=name, **kwargs)
+    return type("Readings", (Readings,), {**parts, "new": new})(prefix, name=name, **kwargs)

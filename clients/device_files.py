@@ -17,8 +17,12 @@ __all__ = ["FileKind", "happi_database", "ophyd_file"]
 #: A twin's readings are new when a put is done; those of a machine come in its own time.
 FileKind = Literal["twin", "machine"]
 MM = 1e3
-#: Readings that a machine's monitors need until one has begun after the last setting.
-UPDATES = 2
+_TUNES = (sources.TUNE, sources.TUNE_FREQUENCY, sources.TUNE_FRACTION)
+#: Measurements whose averages a machine's setting waits for.
+_AVERAGED = (
+    *sources.MONITOR, sources.MONITOR_POSITIONS, sources.MONITOR_POSITIONS_INTERLEAVED,
+    *(source for planes in _TUNES for source in planes), sources.BEAM_CURRENT,
+)  # fmt: skip
 
 
 class _Device(NamedTuple):
@@ -31,9 +35,10 @@ class _Device(NamedTuple):
 
 def _devices(pvs: MachinePvs, kind: FileKind) -> dict[str, _Device]:
     """List the devices by name: what can be set to a number, the monitors, tunes, current and lifetime."""
+    averaged_s = pvs.averaging_s(*_AVERAGED)
     settings = {**pvs.supplies, **{_name(*key): each for key, each in pvs.others.items()}}
     found = {
-        name: _Device("Setting", _setting(each, kind), each.setpoint.description)
+        name: _Device("Setting", _setting(each, averaged_s if kind == "machine" else None), each.setpoint.description)
         for name, each in settings.items()
         if each.setpoint.kind is not Kind.ENUM
     }
@@ -45,24 +50,26 @@ def _devices(pvs: MachinePvs, kind: FileKind) -> dict[str, _Device]:
     for name, specs in single.items():
         names = {key: spec.name for key, spec in specs.items() if spec is not None}
         if names:
-            found[name] = _Device("readings", {"pvs": names}, f"{name} of {pvs.ring.name}")
+            # A lifetime follows from many readings, and has its own time.
+            found[name] = _Device("readings", _readings(names, kind, new=name == "tunes"), f"{name} of {pvs.ring.name}")
     return found
-
-
-_TUNES = (sources.TUNE, sources.TUNE_FREQUENCY, sources.TUNE_FRACTION)
 
 
 def _name(device: str, property: str) -> str:
     return "master_clock" if (device, property) == ("rf", "frequency") else f"{device}_{property}"
 
 
-def _setting(pvs: SettingPvs, kind: FileKind) -> dict[str, Any]:
+def _readings(names: Mapping[str, str], kind: FileKind, *, new: bool = True) -> dict[str, Any]:
+    return {"pvs": names, "new": new and kind == "machine"}
+
+
+def _setting(pvs: SettingPvs, averaged_s: float | None) -> dict[str, Any]:
     return {
         "setpoint_pv": pvs.setpoint.name,
         "readback_pv": pvs.readback.name,
         "tolerance": float(f"{pvs.tolerance:.6g}"),
         "timeout_s": pvs.timeout_s,
-        "settle_s": pvs.settle_s if kind == "machine" else 0.0,
+        "settle_s": 0.0 if averaged_s is None else pvs.settle_s + averaged_s,
         "unit": pvs.setpoint.unit,
         "limits": list(pvs.setpoint.drive) if pvs.setpoint.drive else None,
     }
@@ -78,14 +85,14 @@ def _monitors(pvs: MachinePvs, kind: FileKind) -> _Device:
         planes = [pvs.each(source) for source in sources.MONITOR]
         single = {_identifier(f"{name}_{x}"): plane[name].name for x, plane in zip("xy", planes, strict=True)
                   for name in names if name in plane}  # fmt: skip
-        return _Device("readings", {"pvs": single}, description)
+        return _Device("readings", _readings(single, kind), description)
     arguments = {
         "positions_pv": spec.name,
         "count_pv": count.name,
         "factor": MM / spec.scale,
         "interleaved": spec.source == sources.MONITOR_POSITIONS_INTERLEAVED.name,
         "monitors": names,
-        "updates": UPDATES if kind == "machine" else 0,
+        "new": kind == "machine",
     }
     return _Device("Monitors", arguments, description)
 

@@ -17,8 +17,8 @@ __all__ = ["MachinePvs", "SettingPvs", "find_machine_pvs"]
 
 #: A readback is there when it is this close to the setpoint, as a fraction of the setpoint's range; as in a replay.
 TOLERANCE = 5e-5
-#: Of what is not a supply, whose times stand in the machine document [s].
-SETTLE_S, TIMEOUT_S = 0.0, 2.0
+#: Of what is not a supply, whose time-out stands in the machine document [s].
+TIMEOUT_S = 2.0
 
 Key = tuple[str, str]
 
@@ -102,6 +102,10 @@ class MachinePvs:
         """List the PVs of a source."""
         return self._by_source.get(source.name, ())
 
+    def averaging_s(self, *wanted: Source) -> float:
+        """The longest time over which readings of these sources average [s]; 0 if they have no PVs."""
+        return max((spec.averaging_s for source in wanted for spec in self.all_of(source)), default=0.0)
+
     def counter_of(self, positions: PvSpec) -> PvSpec | None:
         """Find the counter of an array of positions: that of the same record, or the first one."""
         record, _, _ = positions.name.rpartition(":")
@@ -137,7 +141,7 @@ class MachinePvs:
             setpoint=setpoint,
             readback=next(same, setpoint),
             tolerance=TOLERANCE * (high - low) if setpoint.kind is Kind.FLOAT else 0.0,
-            settle_s=supply.settle_time_s if supply else SETTLE_S,
+            settle_s=self.ring.settle_time_s(setpoint.device, setpoint.property),
             timeout_s=supply.timeout_s if supply else TIMEOUT_S,
         )
 

@@ -40,7 +40,8 @@ class PvSpec:
     `display` and `drive` are (low, high) in `unit`, None where there is none. `scale` is how many of `unit` make one
     unit of the source, and `offset`, of readbacks alone, is added to that; `length` is the largest number of values;
     `columns` are a table's column names with their labels and types ("float" or "string"). With `presets`, a put of n
-    sets all of `presets[n]` and nothing else.
+    sets all of `presets[n]` and nothing else. `averaging_s` is the time [s] over which a reading of a machine averages
+    before its time stamp, with the time that it takes until it is shown.
     """
 
     name: str
@@ -62,3 +63,4 @@ class PvSpec:
     writable: bool = False
     presets: tuple[tuple[Preset, ...], ...] = ()
     record_type: str = "ai"  # what `.RTYP` answers
+    averaging_s: float = 0.0

@@ -37,6 +37,9 @@ PACKED_LENGTH = 2048
 #: Largest number of texts in a list that grows.
 MAX_LISTED = 64
 
+#: Times over which readings of a machine average: those of monitors, and those of tunes and of the current [s].
+_MONITOR_S, _METER_S = 0.1, 1.0
+
 #: A table's column: name in the structure, label, type ("float" or "string").
 Column = tuple[str, str, str]
 
@@ -73,6 +76,7 @@ class Source:
     several, and for `set` and `readback`, whose property has it. `label` is a short name on panels, empty where the
     PV's description is better. `scaled` are the columns of a table that a template's scale is about; empty, all numbers
     are. A put to a PV of a `setting` sets something of the lattice; to that of a control (`is_control`), of gnomon.
+    `averaging_s` is the time [s] over which a machine's reading averages where its PV document does not say.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Source:
     columns: tuple[Column, ...] = ()
     scaled: tuple[str, ...] = ()
     setting: bool = False
+    averaging_s: float = 0.0
 
 
 class Planes(NamedTuple):
@@ -107,18 +112,29 @@ def _one(
     scaled: tuple[str, ...] = (),
     *,
     setting: bool = False,
+    averaging_s: float = 0.0,
 ) -> Source:
-    source = Source(name, kind, unit, title, label, length, columns, scaled, setting)
+    source = Source(name, kind, unit, title, label, length, columns, scaled, setting, averaging_s)
     _entries.append(source)
     return source
 
 
-def _planes(name: str, kind: Kind, unit: str, title: str, label: str = "", length: Length = _ONE_VALUE) -> Planes:
+def _planes(
+    name: str,
+    kind: Kind,
+    unit: str,
+    title: str,
+    label: str = "",
+    length: Length = _ONE_VALUE,
+    *,
+    averaging_s: float = 0.0,
+) -> Planes:
     """Sources NAME.x and NAME.y; in texts, `{plane}` stands for "horizontal" and "vertical", `{x}` for "x" and "y"."""
 
     def one(x: str, plane: str) -> Source:
         words = {"x": x, "plane": plane, "Plane": plane.capitalize()}
-        return _one(f"{name}.{x}", kind, unit, title.format(**words), label.format(**words), length)
+        texts = title.format(**words), label.format(**words)
+        return _one(f"{name}.{x}", kind, unit, *texts, length, averaging_s=averaging_s)
 
     return Planes(one("x", "horizontal"), one("y", "vertical"))
 
@@ -132,15 +148,17 @@ SET = _one("set", FLOAT, "", "a property of a device, as it was asked for; a put
 READBACK = _one("readback", FLOAT, "", "a property of a device, as it is")
 
 # Monitors.
-MONITOR = _planes("monitor", FLOAT, "m", "{plane} reading of a monitor")
-MONITOR_DIFFERENCE = _planes("monitor.difference", FLOAT, "m", "one monitor's {plane} reading less the reference orbit")
+MONITOR = _planes("monitor", FLOAT, "m", "{plane} reading of a monitor", averaging_s=_MONITOR_S)
+MONITOR_DIFFERENCE = _planes(
+    "monitor.difference", FLOAT, "m", "one monitor's {plane} reading less the reference orbit", averaging_s=_MONITOR_S
+)
 MONITOR_POSITIONS = _one(
     "monitor.positions", FLOATS, "m", "all horizontal, then all vertical positions in beam order",
-    length=Length(per_monitor=2),
+    length=Length(per_monitor=2), averaging_s=_MONITOR_S,
 )  # fmt: skip
 MONITOR_POSITIONS_INTERLEAVED = _one(
     "monitor.positions.interleaved", FLOATS, "m", "x and y of each monitor in turn, in beam order",
-    length=Length(per_monitor=2),
+    length=Length(per_monitor=2), averaging_s=_MONITOR_S,
 )  # fmt: skip
 MONITOR_BUTTONS = _one(
     "monitor.buttons", FLOATS, "",
@@ -168,9 +186,13 @@ MONITOR_BUFFER = _one(
 )  # fmt: skip
 
 # The beam as a whole.
-TUNE = _planes("tune", FLOAT, "", "{plane} tune with its integer part", "{Plane} tune")
-TUNE_FRACTION = _planes("tune.fraction", FLOAT, "", "{plane} tune, its fractional part", "{Plane}, fraction")
-TUNE_FREQUENCY = _planes("tune.frequency", FLOAT, "Hz", "{plane} betatron frequency", "{Plane} frequency")
+TUNE = _planes("tune", FLOAT, "", "{plane} tune with its integer part", "{Plane} tune", averaging_s=_METER_S)
+TUNE_FRACTION = _planes(
+    "tune.fraction", FLOAT, "", "{plane} tune, its fractional part", "{Plane}, fraction", averaging_s=_METER_S
+)
+TUNE_FREQUENCY = _planes(
+    "tune.frequency", FLOAT, "Hz", "{plane} betatron frequency", "{Plane} frequency", averaging_s=_METER_S
+)
 CHROMATICITY = _planes("chromaticity", FLOAT, "", "{plane} chromaticity dQ/ddelta", "{Plane} chromaticity")
 MOMENTUM_COMPACTION = _one("momentum.compaction", FLOAT, "", "momentum compaction")
 MOMENTUM_DEVIATION = _one("momentum.deviation", FLOAT, "", "momentum deviation")
@@ -345,7 +367,7 @@ RECORDER_STATE = _one("recorder.state", ENUM, "", "state of the journal", "Journ
 # The stored beam.
 SYNCHROTRON_FREQUENCY = _one("synchrotron.frequency", FLOAT, "Hz", "synchrotron frequency")
 BEAM_SIZE = _planes("beam.size", FLOAT, "m", "{plane} beam size at a source point, which is the template's device")
-BEAM_CURRENT = _one("beam.current", FLOAT, "mA", "beam current")
+BEAM_CURRENT = _one("beam.current", FLOAT, "mA", "beam current", averaging_s=_METER_S)
 BEAM_LIFETIME_10S = _one("beam.lifetime.10s", FLOAT, "h", "lifetime averaged over 10 s", "Lifetime over 10 s")
 BEAM_LIFETIME_100S = _one("beam.lifetime.100s", FLOAT, "h", "lifetime averaged over 100 s", "Lifetime over 100 s")
 BEAM_CURRENT_LIFETIME = _one(

@@ -115,6 +115,18 @@ class Ring:
         """Index in `magnets` of the magnet whose main strength this property is, or None."""
         return self._strengths.get((device, property))
 
+    def settle_time_s(self, device: str, property: str) -> float:
+        """Time [s] after which the field is there, once the readback of a property is: that of the slowest supply.
+
+        Of currents and strengths it is that of their supply, of the optics that of all; of anything else 0.
+        """
+        times = {supply.name: supply.settle_time_s for supply in self.document.supplies}
+        if (device, property) == OPTICS:
+            return max(times.values(), default=0.0)
+        if (index := self.strength_of(device, property)) is not None:
+            return times.get(self.magnets[index].supply, 0.0)
+        return times.get(device, 0.0) if property == "current" else 0.0
+
     @cached_property
     def nominal(self) -> "Lattice":
         """The lattice with every setting at its nominal value."""

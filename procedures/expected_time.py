@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gnomon.clients.errors import NoDeviceError
+from gnomon.db import sources
 from gnomon.lattice import Lattice
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.machine_session import MachineSession, State
@@ -24,6 +25,8 @@ __all__ = ["Expected", "expected_plan_time", "expected_time"]
 
 #: Time in which a put and a reading are through, besides what hardware takes [s].
 PUT_S, READ_S = 0.01, 0.005
+_POSITIONS = (*sources.MONITOR, sources.MONITOR_POSITIONS, sources.MONITOR_POSITIONS_INTERLEAVED)
+_TUNES = (*sources.TUNE, *sources.TUNE_FREQUENCY, *sources.TUNE_FRACTION)
 #: A selection of the multiplexer shows three states; then it must stand for two more (`Multiplexer.set`).
 MULTIPLEXER_STATES = 4
 
@@ -111,8 +114,6 @@ def expected_plan_time(
 
 
 def _timed_ring(session: MachineSession, present: Lattice, *, twin: bool) -> _Ring:
-    from gnomon.clients.bluesky_devices import MONITOR_SETTLE_S, TUNE_SETTLE_S
-
     pvs, monitors = session.pvs, tuple(bpm.name for bpm in session.ring.bpms)
     supplies = _Supplies(
         (name, _Device(name, present[name, "current"], setting.setpoint.unit, 0.0 if twin else setting.settle_s))
@@ -125,8 +126,8 @@ def _timed_ring(session: MachineSession, present: Lattice, *, twin: bool) -> _Ri
         session.ring.name,
         supplies,
         _Device("master_clock", present[rf], pvs.others[rf].setpoint.unit if rf in pvs.others else "kHz"),
-        _Device("monitors", settle_s=0.0 if twin else MONITOR_SETTLE_S, names=monitors),
-        _Device("tunes", settle_s=0.0 if twin else TUNE_SETTLE_S),
+        _Device("monitors", settle_s=0.0 if twin else pvs.averaging_s(*_POSITIONS), names=monitors),
+        _Device("tunes", settle_s=0.0 if twin else pvs.averaging_s(*_TUNES)),
         _Device("current"),
         _Device("multiplexer", off, "", states),
         pvs,

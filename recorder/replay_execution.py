@@ -198,6 +198,8 @@ class Replay:
         self.verifier = Verifier(machine, options.limits, options.timeout_s, options.settle_s, clock)
         self.written: list[Written] = list(written)
         self.done = done
+        #: True if an earlier process has written, whether that is back or not.
+        self.written_before = bool(written)
 
     def all(self, uninterrupted: Callable[[], object], before: Callable[[], None] = lambda: None) -> Result:
         """Go forward, and on any failure, also of what is to be done `before`, back."""
@@ -294,7 +296,7 @@ class Replay:
                     roll_back.note("failed", {"reason": failure})
                 roll_back.run()
                 left = [*roll_back.left, *self._moved_besides()]
-                status = "left" if left else "rolled_back"
+                status = "left" if left else "rolled_back" if self.written or self.written_before else "stopped"
                 roll_back.note("end", {"done": self.done, "left": len(left), "status": status})
                 return tuple(roll_back.restored), tuple(left), ""
             except FrozenError as error:

@@ -6,7 +6,7 @@
 from gnomon.clients.bluesky_devices.group import Group
 from gnomon.clients.bluesky_devices.injection_device import Injector
 from gnomon.clients.bluesky_devices.measurement import Measurement
-from gnomon.clients.bluesky_devices.monitors import MONITOR_SETTLE_S, TUNE_SETTLE_S, Monitors, Tunes
+from gnomon.clients.bluesky_devices.monitors import Monitors, Tunes
 from gnomon.clients.bluesky_devices.others import Current, Magnet, Multiplexer, ReferenceOrbit
 from gnomon.clients.bluesky_devices.reach import reach_server
 from gnomon.clients.bluesky_devices.ring_devices import RingDevices, make_devices
@@ -15,8 +15,6 @@ from gnomon.clients.bluesky_devices.setting import Setting
 from gnomon.clients.bluesky_devices.signals import Protocol
 
 __all__ = [
-    "MONITOR_SETTLE_S",
-    "TUNE_SETTLE_S",
     "Current",
     "Group",
     "Injector",

@@ -33,18 +33,20 @@ Readings = Sequence[Reading[Any]]
 class Measurement(Served, StandardReadable, Triggerable):
     """A device whose `trigger` waits for a reading newer than the last setting made with the same ring's devices.
 
-    On a twin it is the reading of the generation in which that setting is. On a machine its time stamp is later than
-    the arrival of the readback by the supply's settling time and by `NAME-settle`, and it is not the one that was taken
-    last, by time stamp and count. Raises StaleReadingError, NoBeamError when it is INVALID, and NoAnswerError.
+    On a twin it is the reading of the generation in which that setting is. On a machine it has come after the arrival of
+    the readback, the supply's settling time, and `NAME-settle`, over which the meter averages: then its average began
+    after the setting. It is not the one that was taken last, by time stamp and count. Only time stamps of the same PV
+    are compared. Raises StaleReadingError, NoBeamError when it is INVALID, and NoAnswerError.
     """
 
-    def __init__(self, session: Session, name: str, *, settle_s: float) -> None:
+    def __init__(self, session: Session, name: str, *, averaging_s: float) -> None:
         self._session = session
         self._count: SignalR[int] | None = None
         self._last: tuple[float, int | None] = (0.0, None)
+        self._settled_s = 0.0
         self._taken: dict[str, Reading[Any]] | None = None
         with self.add_children_as_readables(Format.CONFIG_SIGNAL):
-            self.settle = soft_signal_rw(float, settle_s, units="s", precision=3)
+            self.settle = soft_signal_rw(float, averaging_s, units="s", precision=3)
         super().__init__(name=name)
 
     @abstractmethod
@@ -136,6 +138,7 @@ class Measurement(Served, StandardReadable, Triggerable):
             fresh = min(reading["timestamp"] for reading in readings) >= shown["timestamp"]
             if fresh and again["value"] == shown["value"]:
                 self._last = (max(reading["timestamp"] for reading in readings), None)
+                self._settled_s = self._session.settled_s
                 return readings, {"generation": int(shown["value"])}
             if time.monotonic() > end:
                 raise self._stale(readings[0], shown["timestamp"])
@@ -145,23 +148,26 @@ class Measurement(Served, StandardReadable, Triggerable):
 
     async def _after_last_setting(self) -> tuple[Readings, Mapping[str, Any]]:
         last_s, last_count = self._last
-        after_s = self._session.settled_s
-        after_s += await self.settle.get_value() if after_s else 0.0
-        end = time.monotonic() + FRESH_S + max(0.0, min(after_s - time.time(), FRESH_S))
-        first = self._signals()[0]
+        settled_s, than_s = self._session.settled_s, [last_s] * len(self._signals())
+        if settled_s > self._settled_s:  # none of this device's readings has shown that setting so far
+            await asyncio.sleep(max(0.0, settled_s + await self.settle.get_value() - time.monotonic()))
+            than_s = [max(last_s, each["timestamp"]) for each in await self._read_all()]
+        end = time.monotonic() + FRESH_S
         while True:
             count = (await read_now(self._count))["value"] if self._count is not None else None
-            reading = await read_now(first)
-            if _is_later(reading, after_s, last_s) and (count is None or count != last_count):
+            reading = await read_now(self._signals()[0])
+            if reading["timestamp"] > than_s[0] and (count is None or count != last_count):
                 readings = await self._read_all()
-                valid = [each for each in readings if each.get("alarm_severity", 0) != INVALID]
-                if all(_is_later(each, after_s, last_s) for each in valid):
-                    self._last = (max(each["timestamp"] for each in valid), count)
+                shown = [each.get("alarm_severity", 0) != INVALID for each in readings]
+                stamps = [each["timestamp"] for each in readings]
+                if all(stamps[n] > than_s[n] for n, valid in enumerate(shown) if valid):
+                    self._last = (max(stamp for stamp, valid in zip(stamps, shown, strict=True) if valid), count)
+                    self._settled_s = settled_s
                     return readings, {} if count is None else {"count": int(count)}
             elif reading.get("alarm_severity", 0) == INVALID:
                 await self._read_all()
             if time.monotonic() > end:
-                raise self._stale(reading, max(after_s, last_s))
+                raise self._stale(reading, than_s[0])
             await asyncio.sleep(POLL_S)
 
     def _stale(self, reading: Reading[Any], after_s: float) -> StaleReadingError:
@@ -169,7 +175,3 @@ class Measurement(Served, StandardReadable, Triggerable):
             f"{self.name}: no reading of {self._signals()[0].source} came within {FRESH_S:g} s that is newer than "
             f"{time.strftime('%H:%M:%S', time.localtime(after_s))}; the last one is {age_of(reading['timestamp'])}"
         )
-
-
-def _is_later(reading: Reading[Any], after_s: float, last_s: float) -> bool:
-    return reading["timestamp"] >= after_s and reading["timestamp"] > last_s

@@ -25,13 +25,11 @@ from gnomon.db import sources
 from gnomon.db.pvs import PvSpec
 from gnomon.lattice.units import FREQUENCY_UNITS
 
-__all__ = ["MONITOR_SETTLE_S", "TUNE_SETTLE_S", "Monitors", "Tunes"]
+__all__ = ["Monitors", "Tunes"]
 
 Floats = NDArray[np.float64]
 Orbit = tuple[Floats, Floats]
 
-#: On a machine, readings are later than the arrival of the last setting by this time; a tune takes a second [s].
-MONITOR_SETTLE_S, TUNE_SETTLE_S = 0.1, 1.0
 MM = 1e3
 _TEXTS: type[Any] = Sequence[str]
 
@@ -62,7 +60,7 @@ class Monitors(Measurement):
             self.monitor_names, _ = soft_signal_r_and_setter(_TEXTS, list(self.names))
             positions = np.array([pvs.ring.s[bpm.element] for bpm in pvs.ring.bpms])
             self.s, _ = soft_signal_r_and_setter(Array1D[np.float64], positions, units="m", precision=5)
-        super().__init__(session, name, settle_s=MONITOR_SETTLE_S)
+        super().__init__(session, name, averaging_s=max(spec.averaging_s for spec in specs))
         self._count = self.counter if count is not None else None
 
     def _signals(self) -> Sequence[SignalR[Any]]:
@@ -164,7 +162,7 @@ class Tunes(Measurement):
             clock = pvs.others["rf", "frequency"].readback
             self.frequency = session.readable(float, clock)
             self._hertz = FREQUENCY_UNITS[pvs.ring.rf_unit] / clock.scale / pvs.ring.harmonic_number
-        super().__init__(session, name, settle_s=TUNE_SETTLE_S)
+        super().__init__(session, name, averaging_s=max(spec.averaging_s for spec in self._specs))
 
     def _signals(self) -> Sequence[SignalR[Any]]:
         return [self.x, self.y]

@@ -159,7 +159,7 @@ class Multiplexer(Served, StandardReadable, Movable[str]):
                     f"{limit_s:g} s, and {button.source} is {pressed['value']!r}"
                 )
             await asyncio.sleep(POLL_S)
-        self._session.note_setting(max(shown["timestamp"], pressed["timestamp"]), self._part.state_s)
+        self._session.note_setting(self._part.state_s)
 
     async def locate(self) -> Location[str]:
         """Return the magnet that is connected."""

@@ -1,4 +1,4 @@
-"""State that the devices of one ring share: protocol, kind of server, and the time of the last setting."""
+"""State that the devices of one ring share: protocol, kind of server, and when the last setting has settled."""
 
 import asyncio
 import re
@@ -26,9 +26,9 @@ MAX_NAMED = 4
 
 
 class Session:
-    """Makes the signals of one ring's devices, and knows after which time the readings show the last setting.
+    """Makes the signals of one ring's devices, and knows when the last setting has settled.
 
-    `kind` None: it is found out when the first device is connected. All times are the server's time stamps.
+    `kind` None: it is found out when the first device is connected.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Session:
         self._finding: asyncio.Task[None] | None = None
         self._role = self.readable(str, role) if role else None
         self.generation: SignalR[int] | None = self.readable(int, generation) if generation else None
-        #: Readings with a later time stamp show the last setting [s].
+        #: From this time on, by our monotonic clock, the beam is that of the last setting; 0: none was made [s].
         self.settled_s = 0.0
 
     def readable(self, kind: type[Any], spec: PvSpec) -> SignalR[Any]:
@@ -97,9 +97,9 @@ class Session:
         except (NotConnectedError, TimeoutError, TypeError, *LOST):  # TypeError: an empty text is no array
             return ""
 
-    def note_setting(self, arrived_s: float, settle_s: float) -> None:
-        """Note that a setting arrived; readings of a machine show it `settle_s` later."""
-        self.settled_s = max(self.settled_s, arrived_s + (0.0 if self.is_twin else settle_s))
+    def note_setting(self, settle_s: float) -> None:
+        """Note that a setting has arrived; the beam of a machine shows it `settle_s` later."""
+        self.settled_s = max(self.settled_s, time.monotonic() + (0.0 if self.is_twin else settle_s))
 
 
 class Served(Device):

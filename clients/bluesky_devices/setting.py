@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from bluesky.protocols import Reading
 from ophyd_async.core import (
     MovableLogic,
     SignalR,
@@ -80,8 +79,8 @@ class SettingLogic(MovableLogic[Any]):
         before = await read_now(self.readback)
         tolerance = await self._tolerance_of(before["value"], new_position)
         await self._put(new_position, timeout())
-        arrived = await self._arrival(new_position, tolerance, timeout)
-        self.session.note_setting(_time_of(arrived, before), self.pvs.settle_s)
+        await self._arrival(new_position, tolerance, timeout)
+        self.session.note_setting(self.pvs.settle_s)
 
     async def _tolerance_of(self, before: Any, wanted: Any) -> float:
         if self.pvs.setpoint.kind is not Kind.FLOAT:
@@ -102,18 +101,18 @@ class SettingLogic(MovableLogic[Any]):
                 f"{self.pvs.readback.name if self.pvs.readback.name != pv else 'it'} is {self._shown(seen)}"
             ) from error
 
-    async def _arrival(self, wanted: Any, tolerance: float, timeout: TimeoutCalculator) -> Reading[Any]:
+    async def _arrival(self, wanted: Any, tolerance: float, timeout: TimeoutCalculator) -> None:
         """Wait for the readback; one that comes closer may take its time, unless there is a time-out."""
         reading = await read_now(self.readback)
         if _distance(reading["value"], wanted) <= tolerance:
-            return reading
+            return
         began = progress = time.monotonic()
         closest, seen = math.inf, reading["value"]
         try:
             async for seen in observe_value(self.readback, timeout=self.pvs.timeout_s, done_timeout=timeout()):
                 distance, now = _distance(seen, wanted), time.monotonic()
                 if distance <= tolerance:
-                    return await read_now(self.readback)
+                    return
                 if distance < closest:
                     closest, progress = distance, now
                 elif now - progress > self.pvs.timeout_s:
@@ -128,7 +127,7 @@ class SettingLogic(MovableLogic[Any]):
                 f"{self._shown(seen)}"
             ) from error
         if _distance(reading["value"], wanted) <= tolerance:
-            return reading
+            return
         raise NotReachedError(
             f"{self._asked(wanted)}: after {time.monotonic() - began:.1f} s the readback {self.pvs.readback.name} is "
             f"{self._shown(reading['value'])}" + (f" (tolerance {self._shown(tolerance)})" if tolerance else "")
@@ -145,13 +144,6 @@ def _distance(value: Any, wanted: Any) -> float:
     if isinstance(value, str):
         return 0.0 if value == wanted else math.inf
     return float(abs(value - wanted))
-
-
-def _time_of(arrived: Reading[Any], before: Reading[Any]) -> float:
-    """Return when a readback arrived: its time stamp, or our clock where the server does not stamp its changes."""
-    if arrived["timestamp"] > before["timestamp"] or arrived["value"] == before["value"]:
-        return arrived["timestamp"]
-    return time.time()
 
 
 class Setting(Served, StandardMovable[Any], StandardReadable):

@@ -3,7 +3,7 @@
 The gate is not machine protection and must not be counted as such.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil, isfinite
 from types import TracebackType
@@ -14,7 +14,7 @@ from gnomon.recorder.bounds import Predicts
 from gnomon.recorder.gating.history import History
 from gnomon.recorder.gating.reasons import Code, Reason
 from gnomon.recorder.gating.rules import Rules
-from gnomon.recorder.gating.situation import tolerance_of
+from gnomon.recorder.gating.situation import needed, tolerance_of
 from gnomon.recorder.gating.verdict import GateCommand, MachineState, Verdict
 from gnomon.recorder.recorder_errors import FrozenError, ReplayError
 from gnomon.recorder.replay_machine import INVALID
@@ -22,6 +22,9 @@ from gnomon.recorder.verifying import POLL_S, Clock, SystemClock
 
 __all__ = ["Gate", "GateRefusedError", "GateStoppedError", "MakesCommands"]
 
+
+#: Defaults of a machine whose times are not known [s]: a power supply's settling, and the average of a tune meter.
+SETTLE_S, AVERAGING_S = 0.5, 1.0
 
 #: Reasons that a part of the way does not change: with one of them, not even the first part is written.
 ABOUT_THE_TARGET = frozenset(
@@ -66,8 +69,12 @@ class Gate:
     """Decides, writes and compares, one value after the other; as a context manager it puts back after an error.
 
     `put(pv, value)` is any setter that returns when the machine has taken the value, or raises. `observe()` reads the
-    machine; the time of its reading is that of the oldest monitor in it. `commands` makes commands from names and
-    values. Every decision and write is in `audit` before it acts.
+    machine; the time of its reading is that of the oldest value in it. `commands` makes commands from names and values.
+    Every decision and write is in `audit` before it acts.
+
+    What is compared was measured after the write: the beam stands still `settle_s` after the readback has arrived, and
+    `averaging_s`, that of the slowest meter, after that, what is new shows this state alone. `timeout_s` bounds the
+    time of the readback, and that of new readings. All [s].
     """
 
     def __init__(
@@ -79,7 +86,9 @@ class Gate:
         put: Callable[[str, float], object],
         audit: Audit,
         *,
-        settle_s: float = 30.0,
+        settle_s: float = SETTLE_S,
+        averaging_s: float = AVERAGING_S,
+        timeout_s: float = 30.0,
         clock: Clock | None = None,
         history: History | None = None,
     ) -> None:
@@ -91,6 +100,8 @@ class Gate:
         self._put = put
         self._audit = audit
         self._settle_s = settle_s
+        self._averaging_s = averaging_s
+        self._timeout_s = timeout_s
         self._clock = clock or SystemClock()
         self._written: list[_Written] = []
         self._pending: tuple[GateCommand, MachineState, Verdict] | None = None
@@ -162,8 +173,8 @@ class Gate:
             raise ReplayError("there is no value to confirm: allow one first")
         (command, before, verdict), self._pending = self._pending, None
         try:
-            arrived = self._wait_until(lambda state: self._is_at(state, command, command.step.target))
-            after = self._wait_until(lambda state: state.reading.time_ns > arrived.reading.time_ns)
+            self._wait_until(lambda state: self._is_at(state, command, command.step.target))
+            after = self._measure(command)
         except ReplayError as error:
             self._stop((Reason(Code.MISSED_BAND, f"{command.step.pv}: {error}"),))
         outcome = self.rules.assess(command, verdict.band, before.reading, after.reading, self.history)
@@ -249,14 +260,34 @@ class Gate:
         if sent_s is not None and isfinite(size):
             self._clock.sleep(max(0.0, sent_s + size / self.rules.rate(pv) - self._clock.monotonic()))
 
+    def _measure(self, command: GateCommand) -> MachineState:
+        """Wait for readings that began when the beam stood still. Raises ReplayError."""
+        self._clock.sleep(self._settle_s + self._averaging_s)
+        before = self._stamps(self._observe(), command)
+
+        def measured(state: MachineState) -> bool:
+            now = self._stamps(state, command)  # what is not shown any more is for the comparison to tell
+            return all(now[pv] > stamp_ns for pv, stamp_ns in before.items() if pv in now)
+
+        return self._wait_until(measured)
+
+    def _stamps(self, state: MachineState, command: GateCommand) -> Mapping[str, int]:
+        """Time stamps of the reading, and of all that is shown besides the settings that the decision needs."""
+        settings = needed(command, self.rules.authority.approved, self.history)
+        return {"": state.reading.time_ns} | {
+            pv: each.stamp_ns
+            for pv, each in state.pvs.items()
+            if pv not in settings and each.connected and each.severity < INVALID
+        }
+
     def _wait_until(self, there: Callable[[MachineState], bool]) -> MachineState:
-        deadline = self._clock.monotonic() + self._settle_s
+        deadline = self._clock.monotonic() + self._timeout_s
         while True:
             state = self._observe()
             if there(state):
                 return state
             if self._clock.monotonic() >= deadline:
-                raise ReplayError(f"setpoint, readback or new readings have not come in {self._settle_s:g} s")
+                raise ReplayError(f"setpoint, readback or new readings have not come in {self._timeout_s:g} s")
             self._clock.sleep(POLL_S)
 
     def _is_at(self, state: MachineState, command: GateCommand, value: float) -> bool:

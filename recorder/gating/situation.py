@@ -7,9 +7,9 @@ from gnomon.recorder.bounds import Predicts
 from gnomon.recorder.gating.history import History
 from gnomon.recorder.gating.limits import Limits
 from gnomon.recorder.gating.limits_document import SettingLimits
-from gnomon.recorder.gating.verdict import Authority, GateCommand, MachineState
+from gnomon.recorder.gating.verdict import Approved, Authority, GateCommand, MachineState
 
-__all__ = ["SHARE", "Situation", "is_number", "shown", "tolerance_of"]
+__all__ = ["SHARE", "Situation", "is_number", "needed", "shown", "tolerance_of"]
 
 #: A difference larger than this part of a step never counts as equal: a step that was not made must not look made.
 SHARE = 0.1
@@ -40,6 +40,12 @@ class Situation:
         """The difference by which setpoint and readback of the step may miss its start."""
         share = self.limits.document.baseline.share
         return tolerance_of(share, self.command.step.range, self.size)
+
+
+def needed(command: GateCommand, approved: Approved, history: History) -> dict[str, None]:
+    """List the setpoints and readbacks that a decision about a command needs; other PVs of a state are readings."""
+    step = command.step
+    return dict.fromkeys((step.pv, step.readback, *(start.pv for start in approved.starts), *history.ranges))
 
 
 def tolerance_of(share: float, width: float, size: float) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gnomon.recorder.gating.reasons import Code, Reason
-from gnomon.recorder.gating.situation import Situation, is_number, shown, tolerance_of
+from gnomon.recorder.gating.situation import Situation, is_number, needed, shown, tolerance_of
 from gnomon.recorder.gating.verdict import PvReading
 
 __all__ = [
@@ -27,7 +27,7 @@ def check_fresh(at: Situation) -> Iterator[Reason]:
     fresh, state = at.limits.document.fresh, at.state
     worst = SEVERITIES[fresh.max_severity]
     newest_ns = state.now_ns + 1e9 * fresh.max_skew_s
-    for pv in needed(at):
+    for pv in needed(at.command, at.authority.approved, at.history):
         reading = state.pvs.get(pv)
         if reading is None or not reading.connected:
             yield Reason(Code.DISCONNECTED, f"{pv}: it does not answer")
@@ -55,7 +55,7 @@ def check_readings(at: Situation) -> Iterator[Reason]:
         age_s = (state.now_ns - state.reading.time_ns) / 1e9
         code = Code.CLOCK_SKEW if age_s < 0.0 else Code.STALE
         yield Reason(code, f"the reading of the orbit is {age_s:.3f} s old (limit {fresh.max_age_s:g} s)")
-    settings = needed(at)
+    settings = needed(at.command, at.authority.approved, at.history)
     for pv, reading in state.pvs.items():
         if pv in settings or reading.severity >= INVALID:
             continue
@@ -159,8 +159,8 @@ def check_orbit(at: Situation) -> Iterator[Reason]:
             yield Reason(
                 Code.BASELINE_ORBIT,
                 f"the {name} orbit is up to {beside_mm:.4g} mm beside the reference "
-                f"orbit of the recording (limit {limit_mm:g} mm): correct it, or record again with "
-                "--reference-from, which notes the orbit that the machine shows",
+                f"orbit of the recording (limit {limit_mm:g} mm): correct it, or record again with gnomon record start "
+                "--reference-from PREFIX, which notes the orbit that the machine shows",
             )
     if not isinstance(rules.tune, str):
         for plane, now, wanted in zip("xy", reading.tune, approved.reference.tune, strict=True):
@@ -180,13 +180,6 @@ def check_beam(at: Situation) -> Iterator[Reason]:
         )
     if not isinstance(limits.min_lifetime_h, str) and not reading.lifetime_h >= limits.min_lifetime_h:
         yield Reason(Code.LIFETIME, f"the lifetime is {reading.lifetime_h:.4g} h (limit {limits.min_lifetime_h:g} h)")
-
-
-def needed(at: Situation) -> dict[str, None]:
-    """List the setpoints and readbacks that the decision needs."""
-    step = at.command.step
-    starts = (start.pv for start in at.authority.approved.starts)
-    return dict.fromkeys((step.pv, step.readback, *starts, *at.history.ranges))
 
 
 def _skew(at: Situation, pv: str, reading: PvReading) -> Reason:

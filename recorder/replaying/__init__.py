@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gnomon.lattice import lazy_names
 
 if TYPE_CHECKING:
-    from gnomon.recorder.replaying.beam_meter import BeamMeter, BeamPvs, Meter, beam_pvs
+    from gnomon.recorder.replaying.beam_meter import NEW_READINGS_S, BeamMeter, BeamPvs, Meter, beam_pvs
     from gnomon.recorder.replaying.beam_put_back import BeamPutBack
     from gnomon.recorder.replaying.commands_of_plan import PlanCommands
     from gnomon.recorder.replaying.correction_gate import CorrectionGate, settle_times
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEGEND",
+    "NEW_READINGS_S",
     "BeamMeter",
     "BeamPutBack",
     "BeamPvs",
@@ -62,7 +63,7 @@ __all__ = [
 
 #: Names by module, each imported on first use.
 _NAMES = {
-    "beam_meter": ("BeamMeter", "BeamPvs", "Meter", "beam_pvs"),
+    "beam_meter": ("NEW_READINGS_S", "BeamMeter", "BeamPvs", "Meter", "beam_pvs"),
     "beam_put_back": ("BeamPutBack",),
     "commands_of_plan": ("PlanCommands",),
     "correction_gate": ("CorrectionGate", "SystemClock", "settle_times"),

@@ -1,4 +1,4 @@
-"""Readings of the beam over the PVs of a machine: orbit, tunes, current and lifetime, newer than the last put."""
+"""Readings of the beam over the PVs of a machine: orbit, tunes, current and lifetime, begun after the last put."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from gnomon.recorder.verifying import POLL_S, Clock
 
 #: Share of the monitors that must show something: with fewer, there is no beam, or no orbit.
 ENOUGH = 0.5
+#: Time in which every monitor and the tune meter show something new, once they have averaged [s].
+NEW_READINGS_S = 15.0
 #: A lifetime, which follows from many readings of the current, is shown if it is not older than this [s].
 LIFETIME_S = 60.0
 
@@ -28,8 +30,8 @@ class Meter(Protocol):
         """Read what is shown now. Raises MachineError."""
         ...
 
-    def measure(self) -> Reading:
-        """Wait for readings that were all taken after this call, and read them. Raises MachineError.
+    def measure(self, settle_s: float = 0.0) -> Reading:
+        """Wait `settle_s`, then for readings whose averages began after that, and read them. Raises MachineError.
 
         A monitor, tune or current that shows nothing new in time is NaN in the result; MissedError is raised if too few
         monitors are left.
@@ -61,6 +63,12 @@ class BeamPvs:
     def of_orbit_and_tunes(self) -> tuple[str, ...]:
         """Names of those that show the orbit and the tunes."""
         return (*(spec.name for pair in self.monitors for spec in pair), *(spec.name for spec in self.tunes))
+
+    @cached_property
+    def averaging_s(self) -> float:
+        """The longest time over which one of those averages that are waited for [s]."""
+        specs = (*(spec for pair in self.monitors for spec in pair), *self.tunes, self.current)
+        return max((spec.averaging_s for spec in specs if spec is not None), default=0.0)
 
     @cached_property
     def waited_for(self) -> tuple[str, ...]:
@@ -96,8 +104,12 @@ def beam_pvs(specs: Sequence[PvSpec], monitors: Sequence[str]) -> BeamPvs:
 
 
 class BeamMeter:
-    """See `Meter`. New is what has a later time stamp than before; a monitor whose stamp stays for
-    `wait_s` shows nothing."""
+    """See `Meter`. New is what has a later time stamp than before; a monitor whose stamp stays for `wait_s` shows nothing.
+
+    A reading that comes before the slowest meter has averaged once may mix the states before and after a write. So that
+    time is waited for first: what is new after that began after the write. Each time stamp is compared with an earlier
+    one of the same PV, so no clocks need to agree.
+    """
 
     def __init__(self, machine: MachineClient, pvs: BeamPvs, timeout_s: float, wait_s: float, clock: Clock) -> None:
         self._machine = machine
@@ -122,8 +134,9 @@ class BeamMeter:
         self._states = self._machine.get_all(self._pvs.names, self._timeout_s)
         return self._reading(set())
 
-    def measure(self) -> Reading:
+    def measure(self, settle_s: float = 0.0) -> Reading:
         """See `Meter`."""
+        self._clock.sleep(settle_s + self._pvs.averaging_s)
         before = self._machine.get_all(self._pvs.names, self._timeout_s)
         # What was dead before is not waited for.
         waiting = {name for name in self._pvs.waited_for if _shows(before[name])}

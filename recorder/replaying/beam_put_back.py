@@ -38,6 +38,7 @@ class BeamPutBack:
     it was before. A wrong polarity or a stuck magnet passes: what did not come does not go, either. While steps are
     back that were made before others that are not, nothing is compared. A few monitors that alone have missed when the
     replay stopped are not believed (`suspect`). Without a beam, settings alone are compared; `remarks` says so.
+    `settle_s` is the time that the beam takes after the readback of a PV has arrived, as on the way there.
     `patience_s` bounds the time for which a PV that answers may not follow.
     """
 
@@ -45,6 +46,7 @@ class BeamPutBack:
     rate: Callable[[str], float]
     stop_band: float
     clock: Clock
+    settle_s: Callable[[str], float]
     patience_s: float = 60.0
     remarks: list[str] = field(default_factory=list)
     _kept: list[_Kept] = field(default_factory=list)
@@ -111,7 +113,7 @@ class BeamPutBack:
         first = next(number for number, kept in enumerate(self._kept) if kept.back)
         if not all(kept.back for kept in self._kept[first:]):
             return
-        after = self.meter.measure()
+        after = self.meter.measure(max(self.settle_s(kept.step.pv) for kept in self._kept[first:]))
         half = np.maximum.reduce([kept.half for kept in self._kept[first:]])
         beside = _beside(self._kept[first].before, after, np.where(self._doubted(half.size), np.inf, half))
         if not beside <= self.stop_band:

@@ -15,15 +15,12 @@ from gnomon.recorder.gating import Approved, Authority, Limits, Rules
 from gnomon.recorder.recorder_errors import ReplayError
 from gnomon.recorder.replay_machine import MachineClient
 from gnomon.recorder.replay_steps import Plan
-from gnomon.recorder.replaying.beam_meter import BeamMeter, beam_pvs
+from gnomon.recorder.replaying.beam_meter import NEW_READINGS_S, BeamMeter, beam_pvs
 from gnomon.recorder.replaying.commands_of_plan import PlanCommands
 from gnomon.recorder.replaying.gated_steps import GatedSteps, StepView
 from gnomon.recorder.verifying import SystemClock, WallClock
 
 __all__ = ["CorrectionGate", "SystemClock", "settle_times"]
-
-#: Time in which every monitor and the tune meter show something new [s].
-NEW_READINGS_S = 15.0
 
 #: Time for which a correction may be made [s].
 VALID_S = 1800.0
@@ -85,6 +82,5 @@ class CorrectionGate:
 
 def settle_times(lattice: Lattice, specs: Sequence[PvSpec]) -> Callable[[str], float]:
     """Make the function that finds how long the beam takes after a PV's readback [s], by the machine document."""
-    supplies = {supply.name: supply.settle_time_s for supply in lattice.ring.document.supplies}
-    by_pv = {spec.name: supplies.get(spec.device, 0.0) for spec in specs if spec.property == "current"}
+    by_pv = {spec.name: lattice.ring.settle_time_s(spec.device, spec.property) for spec in specs if spec.writable}
     return lambda pv: by_pv.get(pv, 0.0)

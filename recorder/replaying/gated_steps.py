@@ -97,14 +97,16 @@ class GatedSteps:
     rules: GateRules
     predictor: Predicts | None
     clock: WallClock
+    settle_s: Callable[[str], float]
     timeout_s: float = 5.0
     patience_s: float = 60.0
-    settle_s: Callable[[str], float] = lambda pv: 0.0
     history: History = field(default_factory=History)
     observer: Callable[[StepView], None] = lambda view: None
 
     def __post_init__(self) -> None:
-        self.way_back = BeamPutBack(self.meter, self.rules.rate, self.rules.stop_band, self.clock, self.patience_s)
+        self.way_back = BeamPutBack(
+            self.meter, self.rules.rate, self.rules.stop_band, self.clock, self.settle_s, self.patience_s
+        )
         self._units: dict[str, str] = {}
         self._decided: StepView | None = None
         self._state: MachineState | None = None
@@ -159,8 +161,7 @@ class GatedSteps:
         """See `StepGate`. Raises ReplayError with all reasons for which the replay must stop."""
         decided = self._decided
         assert decided is not None, "permit comes before compare"
-        self.clock.sleep(self.settle_s(part.step.pv))
-        after = self.meter.measure()
+        after = self.meter.measure(self.settle_s(part.step.pv))
         outcome = self.rules.assess(decided.command, decided.verdict.band, decided.before, after, self.history)
         self.history = outcome.history
         view = StepView(decided.number, decided.steps, decided.command, decided.verdict, decided.before, after, outcome)
@@ -195,7 +196,7 @@ class GatedSteps:
         if before is None or band is None:
             raise ReplayError(f"{step.pv}: the prediction for the last write is lost")
         command = self.commands.command(number, step.start, step.target)
-        after = self.meter.measure()
+        after = self.meter.measure(self.settle_s(step.pv))
         predicted = _restored(band, [bpm.name for bpm in self.commands.lattice(number, step.start).ring.bpms])
         outcome = self.rules.assess(command, predicted, before.reading(), after, self.history)
         self.history = outcome.history

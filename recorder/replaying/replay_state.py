@@ -44,6 +44,7 @@ class Status(StrEnum):
     FROZEN = "frozen"
     LEFT = "left"
     DONE = "done"
+    STOPPED = "stopped"  # before anything was written
     ROLLED_BACK = "rolled_back"
 
     @property

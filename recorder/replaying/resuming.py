@@ -89,9 +89,10 @@ def roll_back(
         raise ReplayError(f"replay {state.id} is {state.status}: there is nothing to put back")
     pvs = dict.fromkeys(pv for w in state.pending for pv in (w.step.pv, w.step.readback, w.step.back_pv) if pv)
     machine.connect(pvs, options.timeout_s)
-    reason = f"rolled back by hand, after: {state.reason or 'its process ended'}"
+    reason = f"{'rolled back' if state.written else 'ended'} by hand, after: {state.reason or 'its process ended'}"
     written = _written(state.pending)
     run = Replay(_NOTHING, machine, options, kept, report, clock, taken_over, None, written, state.done, check)
+    run.written_before = bool(state.written)
     return run.put_back(reason, uninterrupted)
 
 

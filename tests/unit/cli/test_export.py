@@ -21,7 +21,7 @@ def test_a_file_of_ophyd_devices_is_written_for_a_real_machine(tmp_path: Path) -
     out = tmp_path / "ring.py"
     gnomon("export", "ophyd", "--prefix", "", "--for", "machine", "-o", out)
     assert "'setpoint_pv': 'HS4P1D1R:set'" in out.read_text()
-    assert "'settle_s': 0.5" in out.read_text()
+    assert "'settle_s': 1.5" in out.read_text()
 
 
 def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:

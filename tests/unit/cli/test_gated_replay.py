@@ -122,6 +122,15 @@ def test_a_dry_run_shows_each_write_with_its_band_and_touches_nothing(place: Pla
     assert not place.machine.puts
 
 
+def test_the_last_line_of_a_dry_run_names_the_next_command(place: Place) -> None:
+    def last() -> str:
+        return place("bump", "--prefix", "M:").stdout.splitlines()[-1]
+
+    assert last() == "next: somebody else approves it: gnomon review approve bump"
+    place.approve()
+    assert last() == "next: gnomon gate arm bump --prefix M:"
+
+
 def test_a_dry_run_as_json_has_bounds(place: Place) -> None:
     found = json.loads(place("bump", "--prefix", "M:", "--json").stdout)
     assert found["refusals"] == []
@@ -206,6 +215,18 @@ def test_nothing_is_written_without_an_approval_by_another_person(place: Place) 
     with pytest.raises(AuthorityError):
         place("bump", "--prefix", "M:", "--arm", "--token", "t")
     assert not place.machine.puts
+
+
+def test_a_replay_that_is_stopped_before_its_first_write_has_rolled_nothing_back(place: Place) -> None:
+    place.approve()
+    token = place.token()
+    place.machine.held[next(iter(place.machine.monitor))] = 5.0  # mm, beside the reference orbit
+    with pytest.raises(ReplayError, match=r"stopped before anything was written: .*--reference-from") as told:
+        place("bump", "--prefix", "M:", "--arm", "--token", token)
+    assert "back" not in str(told.value).partition("report:")[0]
+    assert not place.machine.puts
+    (path,) = place.state_paths
+    assert load_state(path).status is Status.STOPPED
 
 
 def test_a_magnet_of_the_wrong_polarity_is_found_after_one_write_and_all_is_put_back(place: Place) -> None:

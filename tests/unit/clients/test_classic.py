@@ -1,10 +1,11 @@
 """Classic ophyd devices, with ophyd's simulated PVs."""
 
+import time
 from typing import Any
 
 import numpy as np
 import pytest
-from ophyd.sim import NullStatus, make_fake_device
+from ophyd.sim import FakeEpicsSignalRO, NullStatus, make_fake_device
 from ophyd.utils import LimitError
 from patience import PATIENCE_S
 
@@ -50,14 +51,27 @@ def test_a_put_that_the_server_refuses_is_an_error(supply: Any, monkeypatch: pyt
 @pytest.mark.parametrize(("interleaved", "x"), [(True, [0.0, 2e-6, 4e-6]), (False, [0.0, 1e-6, 2e-6])])
 def test_monitors_show_planes_in_mm(interleaved: bool, x: list[float]) -> None:
     monitors = make_fake_device(classic.Monitors)(
-        name="monitors", positions_pv="p", count_pv="c", factor=1e-6, interleaved=interleaved, updates=2
+        name="monitors", positions_pv="p", count_pv="c", factor=1e-6, interleaved=interleaved, new=True
     )
     monitors.positions.sim_put(np.arange(6.0))
     np.testing.assert_allclose(monitors.x.get(), x)
     assert len(monitors.y.get()) == 3
     monitors.count.sim_put(7)
     status = monitors.trigger()
-    monitors.count.sim_put(8)  # this one may have begun before the last setting
     assert not status.done
-    monitors.count.sim_put(9)
+    monitors.count.sim_put(8)
     status.wait(PATIENCE_S)
+
+
+def test_readings_of_a_machine_are_those_that_come_after_the_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classic, "EpicsSignalRO", FakeEpicsSignalRO)
+    tunes = classic.readings(name="tunes", pvs={"x": "qx", "y": "qy"}, new=True)
+    for signal in (tunes.x, tunes.y):
+        signal.sim_put(0.17)
+    status = tunes.trigger()
+    tunes.x.sim_put(0.18)
+    time.sleep(3 * classic.POLL_S)
+    assert not status.done, "y is not new"
+    tunes.y.sim_put(0.23)
+    status.wait(PATIENCE_S)
+    classic.readings(name="tunes", pvs={"x": "qx"}).trigger().wait(PATIENCE_S)  # of a twin, what is shown is new

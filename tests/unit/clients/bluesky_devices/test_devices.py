@@ -1,6 +1,7 @@
 """Devices of ophyd-async without a server: names, units, limits, refusals, and when a reading counts as fresh."""
 
 import asyncio
+import time
 from functools import partial
 
 import numpy as np
@@ -138,7 +139,7 @@ async def test_readings_of_a_machine_are_later_than_the_last_setting_and_new(rin
     set_mock_value(monitors.positions, np.ones(246))
     await status
     await ring.supplies[STEERER].set(0.1)  # settles in 0.5 s, and in 0.05 s of the monitors
-    settled_s = ring.session.settled_s
+    settled_s = ring.session.settled_s + time.time() - time.monotonic()
     status = monitors.trigger()
     for number in range(2, 100):
         if status.done:
@@ -149,6 +150,38 @@ async def test_readings_of_a_machine_are_later_than_the_last_setting_and_new(rin
     await status
     read = await monitors.read()
     assert settled_s + 0.05 <= read["monitors-x"]["timestamp"] < settled_s + 0.2
+
+
+@pytest.mark.parametrize("ahead_s", [-3600.0, 0.0, 3600.0])
+async def test_a_reading_that_began_before_the_setting_does_not_count_whatever_the_clocks_say(
+    ring: RingDevices, monkeypatch: pytest.MonkeyPatch, ahead_s: float
+) -> None:
+    """A meter that averages over 0.3 s shows a mean of both states; by its server's clock, it may be of tomorrow."""
+    await as_served(ring, "machine")
+    monitors, supply = ring.monitors, ring.supplies[STEERER]
+    began, states = time.monotonic(), [(0.0, 0.0)]
+
+    def show(now: float) -> None:
+        """Show the mean of the last 0.3 s."""
+        edges = [max(at, now - 0.3) for at, _ in states[1:]] + [now]
+        starts = [now - 0.3, *edges[:-1]]
+        mean = sum(value * (to - at) for (_, value), at, to in zip(states, starts, edges, strict=True)) / 0.3
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "time", partial(float, wall + now + ahead_s))
+            set_mock_value(monitors.counter, round(1e3 * (now - began)))
+            set_mock_value(monitors.positions, np.full(246, mean))
+
+    wall = time.time() - time.monotonic()
+    await monitors.settle.set(0.3)
+    show(time.monotonic())
+    await supply.set(0.1)
+    states.append((ring.session.settled_s, 1e6))
+    status = monitors.trigger()
+    while not status.done:
+        show(time.monotonic())
+        await asyncio.sleep(0.1)
+    await status
+    assert (await monitors.read())["monitors-x"]["value"][0] == pytest.approx(1.0)
 
 
 async def test_several_samples_are_averaged(twin: RingDevices) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from gnomon.recorder.gating import Code, GateRefusedError, GateStoppedError, MachineState
 from gnomon.recorder.recorder_errors import FrozenError, ReplayError
-from unit.recorder.gating.situations import limits_with
+from unit.recorder.gating.situations import NOW_NS, limits_with, pv, reading_at
 from unit.recorder.gating.toy_machine import NAME, Notes, ToyMachine, at_rest, free_case, gate_of
 
 
@@ -211,3 +211,46 @@ def test_a_decision_that_has_become_old_is_not_written_by(machine: ToyMachine, n
     with pytest.raises(GateStoppedError, match=r"not written: 3600.* s have passed"), gate:
         gate.put(NAME, 0.3)
     assert not machine.puts
+
+
+@pytest.mark.parametrize("phase_s", [0.0, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("gain", [1.0, -1.0])
+def test_readings_that_average_over_a_second_show_the_new_state_alone(
+    machine: ToyMachine, notes: Notes, gain: float, phase_s: float
+) -> None:
+    """The next reading after a write is a mean of both states: a right step missed, a wrong one was half as wrong."""
+    machine.period_s = machine.averaging_s = 1.0
+    machine.passed_s, machine.gain = 10.0 + phase_s, gain
+    seen = []
+    gate = gate_of(machine, notes)
+    assess = gate.rules.assess
+    gate.rules = Assessing(gate.rules, lambda *a: seen.append(a[3].orbit.copy()) or assess(*a))  # type: ignore[assignment]
+    with suppress(GateStoppedError):
+        gate.put(NAME, 0.3)
+    assert seen[0] == pytest.approx(reading_at(0.3 * gain).orbit)
+    assert (gate.history.hits == 1) == (gain == 1.0)
+
+
+class Assessing:
+    """Rules with another comparison."""
+
+    def __init__(self, rules: Any, assess: Any) -> None:
+        self._rules, self.assess = rules, assess
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rules, name)
+
+
+def test_a_meter_of_another_server_is_waited_for_too(machine: ToyMachine, notes: Notes) -> None:
+    """The time of a reading is one number; PVs of the state have their own, by their own clocks."""
+    gate = gate_of(machine, notes)
+    observe = machine.observe
+
+    def with_tune() -> MachineState:
+        state = observe()
+        tune = replace(pv(0.2), stamp_ns=NOW_NS + 10**9 * (machine.passed_s > 1.8))
+        return replace(state, pvs={**state.pvs, "P:tune:x": tune})
+
+    gate._observe = with_tune
+    gate.put(NAME, 0.3)
+    assert machine.passed_s > 1.8, "until its next reading"

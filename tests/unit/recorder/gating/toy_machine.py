@@ -34,7 +34,10 @@ class Notes:
 
 @dataclass
 class ToyMachine:
-    """`gain` is how much of a step arrives in the beam, `stuck` lets the readback stay, `puts` are all writes."""
+    """`gain` is how much of a step arrives in the beam, `stuck` lets the readback stay, `puts` are all writes.
+
+    Its readings are repeated each `period_s`, and average over `averaging_s` before.
+    """
 
     setting: float = 0.0
     gain: float = 1.0
@@ -44,11 +47,15 @@ class ToyMachine:
     readback: float = 0.0
     beam: float = 0.0
     current_ma: float = 100.0
+    period_s: float = 0.01
+    averaging_s: float = 0.0
+    course: list[tuple[float, float]] = field(default_factory=lambda: [(-np.inf, 0.0)])
 
     def put(self, name: str, value: float) -> None:
         assert name == NAME
         self.puts.append(value)
         self.beam += self.gain * (value - self.setting)
+        self.course.append((self.passed_s, self.beam))
         self.setting = value
         if not self.stuck:
             self.readback = value
@@ -62,11 +69,20 @@ class ToyMachine:
     def observe(self) -> MachineState:
         self.passed_s += 0.01
         now_ns = NOW_NS + int(1e9 * self.passed_s)
-        reading = replace(reading_at(self.beam), time_ns=now_ns, current_ma=self.current_ma)
+        read_s = round(self.passed_s // self.period_s * self.period_s, 9)
+        reading = replace(
+            reading_at(self._shown(read_s)), time_ns=NOW_NS + int(1e9 * read_s), current_ma=self.current_ma
+        )
         read = {"read_s": self.monotonic()}
         pvs = {NAME: pv(self.setting, **read), "P:H1:rdbk": pv(self.readback, **read),
                "P:H2:set": pv(1.0, **read), "P:H2:rdbk": pv(1.0, **read)}  # fmt: skip
         return MachineState(pvs, {KEY: self.setting, ("H2", "current"): 1.0}, reading, now_ns, self.monotonic())
+
+    def _shown(self, read_s: float) -> float:
+        if not self.averaging_s:
+            return self.beam
+        times = np.clip([at for at, _ in self.course] + [np.inf], read_s - self.averaging_s, read_s)
+        return float(np.diff(times) @ [beam for _, beam in self.course]) / self.averaging_s
 
 
 def free_case() -> Case:
@@ -80,7 +96,7 @@ def gate_of(machine: ToyMachine, notes: Notes, case: Case | None = None) -> Gate
     assert case.limits is not None
     rules = Rules(case.limits, case.authority, machine.monotonic)
     commands = SetpointCommands(SPECS, lambda keys: "steerer")
-    return Gate(rules, case.predictor, commands, machine.observe, machine.put, notes, settle_s=5.0, clock=machine)
+    return Gate(rules, case.predictor, commands, machine.observe, machine.put, notes, timeout_s=5.0, clock=machine)
 
 
 def at_rest(machine: ToyMachine) -> bool:

@@ -79,6 +79,10 @@ class SimulatedMachine:
     puts: list[tuple[str, float]] = field(default_factory=list)
     on_put: Callable[[str, float], None] = lambda pv, value: None
     swapped: bool = False
+    averaging_s: float = 0.0  # time over which each reading averages, from `period_s` to `period_s`
+    period_s: float = 0.0
+    delay_s: float = 0.0  # time after which a put has reached the beam
+    ahead_s: float = 0.0  # of the clock of the monitors' and tune meter's server
 
     def __post_init__(self) -> None:
         ring, specs = mls()
@@ -94,6 +98,7 @@ class SimulatedMachine:
         order = [name for pair in beam_pvs(specs, monitor_names()).monitors for name in pair]
         self.monitor = {spec.name: (n // 2, n % 2) for n, spec in enumerate(order)}
         self.start = dict(self.values)
+        self.course: list[tuple[float, NDArray[np.float64]]] = [(-np.inf, self._drive())]
 
     def connect(self, pvs: Iterable[str], timeout_s: float) -> tuple[str, ...]:
         return tuple(pv for pv in pvs if pv not in self.specs)
@@ -111,6 +116,7 @@ class SimulatedMachine:
         self.on_put(pv, value)
         if pv not in self.lost:
             self.values[pv] = value
+        self.course.append((self.clock.now + self.delay_s, self._drive()))
 
     def limits(self, pv: str, timeout_s: float) -> tuple[float, float]:
         self._answer(pv, timeout_s)
@@ -122,12 +128,26 @@ class SimulatedMachine:
 
     def orbit(self) -> NDArray[np.float64]:
         """Orbit x, y and tunes as they are, with noise."""
-        drive = [self.polarity.get(s.name, 1.0) * self.actual(s.name) for s in steerers()]
+        drive = self._averaged() if self.averaging_s else self._drive()
         noise: NDArray[np.float64] = NOISE_MM * self.rng.standard_normal(response().shape[1:])
         noise[-2:] *= 1e-2
-        shown: NDArray[np.float64] = np.asarray(drive) @ response() + noise
+        shown: NDArray[np.float64] = drive @ response() + noise
         shown[-2:] += (0.178, 0.232)
         return shown
+
+    def _drive(self) -> NDArray[np.float64]:
+        return np.array([self.polarity.get(s.name, 1.0) * self.actual(s.name) for s in steerers()])
+
+    def _averaged(self) -> NDArray[np.float64]:
+        """Mean of what drove the beam in the time before the last reading."""
+        end = self._read_at()
+        begin = end - self.averaging_s
+        times = np.clip([at for at, _ in self.course] + [np.inf], begin, end)
+        mean: NDArray[np.float64] = np.diff(times) / self.averaging_s @ np.array([drive for _, drive in self.course])
+        return mean
+
+    def _read_at(self) -> float:
+        return self.clock.now // self.period_s * self.period_s if self.period_s else self.clock.now
 
     def actual(self, pv: str) -> float:
         return self.stuck.get(pv, self.values[pv])
@@ -141,6 +161,7 @@ class SimulatedMachine:
             return PvState(self.actual(self.setpoint_of[pv]), 0, now)
         if pv in self.frozen:
             return self.frozen[pv]
+        now += round(1e9 * (self._read_at() - self.clock.now + self.ahead_s))
         invalid = 0 if self.beam else 3
         if pv in self.monitor:
             number, plane = self.monitor[pv]
@@ -294,7 +315,12 @@ def family(lattice: Lattice, key: Key) -> str:
 
 
 def make_gate(
-    plan: Plan, machine: SimulatedMachine, rules: Any = None, predictor: Any = None, views: list[StepView] | None = None
+    plan: Plan,
+    machine: SimulatedMachine,
+    rules: Any = None,
+    predictor: Any = None,
+    views: list[StepView] | None = None,
+    settle_s: float = 0.0,
 ) -> GatedSteps:
     ring, specs = mls()
     meter = BeamMeter(machine, beam_pvs(specs, monitor_names()), 1.0, 3.0, machine.clock)
@@ -305,6 +331,7 @@ def make_gate(
         rules=rules or Rules(),
         predictor=predictor or LinearPredictor(),
         clock=machine.clock,
+        settle_s=lambda pv: settle_s,
         timeout_s=1.0,
         observer=(views if views is not None else []).append,
     )

@@ -1,4 +1,6 @@
-"""Readings of the beam: all of them newer than the call, in the ring's order and units; dead ones are NaN."""
+"""Readings of the beam: all of them begun after the call, in the ring's order and units; dead ones are NaN."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,10 +46,31 @@ def test_a_measurement_is_newer_than_its_call_and_a_monitor_that_stays_is_nan(ma
     assert machine.clock.now >= 3.0, "it was waited for"
 
 
+@pytest.mark.parametrize("ahead_s", [-3600.0, 0.0, 3600.0])
+@pytest.mark.parametrize("phase_s", [0.02, 0.3, 0.6, 0.98])
+@pytest.mark.parametrize(("period_s", "averaging_s"), [(1.0, 1.0), (0.1, 1.0), (0.7, 0.7), (3.0, 1.0)])
+def test_an_average_that_began_before_the_write_is_not_a_measurement(
+    machine: SimulatedMachine, period_s: float, averaging_s: float, phase_s: float, ahead_s: float
+) -> None:
+    """The first new reading after a write was a mean of both states, whatever the clocks say."""
+    machine.clock.now = 20.0 + phase_s
+    machine.period_s, machine.averaging_s, machine.delay_s, machine.ahead_s = period_s, averaging_s, 0.4, ahead_s
+    made = meter(machine)
+    machine.put(steerers()[0].name, 1.0, 1.0)
+    orbit = made.measure(settle_s=0.4).orbit
+    assert orbit[:, 0] == pytest.approx(response()[0, : len(orbit)], abs=0.01)
+
+
+def test_the_averaging_time_is_that_of_the_slowest_meter_by_the_pv_document() -> None:
+    assert PVS.averaging_s == 1.0
+    quick = beam_pvs([replace(spec, averaging_s=min(spec.averaging_s, 0.2)) for spec in mls()[1]], monitor_names())
+    assert quick.averaging_s == 0.2
+
+
 def test_a_dead_monitor_is_not_waited_for(machine: SimulatedMachine) -> None:
     machine.frozen[PVS.monitors[3][0].name] = PvState(0.5, 3, 0)
     assert np.isnan(meter(machine).measure().orbit[3, 0])
-    assert machine.clock.now < 1.0
+    assert machine.clock.now < 1.2, "one average of the tune meter"
 
 
 def test_a_current_that_stays_is_not_a_measurement_and_an_old_lifetime_neither(machine: SimulatedMachine) -> None:

@@ -19,14 +19,15 @@ class Meter:
     def __init__(self, now: Reading | None) -> None:
         self.now = now
 
-    def measure(self) -> Reading:
+    def measure(self, settle_s: float = 0.0) -> Reading:
+        self.waited_s = settle_s
         if self.now is None:
             raise MissedError("there is no beam")
         return self.now
 
 
 def check(now: Reading | None) -> BeamPutBack:
-    made = BeamPutBack(Meter(now), lambda pv: 2.0, 1.5, FakeClock())  # type: ignore[arg-type]
+    made = BeamPutBack(Meter(now), lambda pv: 2.0, 1.5, FakeClock(), lambda pv: 0.5)  # type: ignore[arg-type]
     made.remember(ONE, BEFORE, HALF)
     return made
 
@@ -40,6 +41,7 @@ def test_a_beam_within_the_stop_band_is_back(now: Reading) -> None:
     made = check(now)
     made.put_back((ONE,))
     assert not made.remarks
+    assert made.meter.waited_s == 0.5, "until the supply had settled"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("now", [moved(0.0151), moved(-0.0151), moved(tune=-1.6e-4)])
@@ -86,7 +88,7 @@ def test_a_single_reading_that_has_missed_is_not_believed_and_many_are() -> None
     many = replace(BEFORE, orbit=np.zeros((30, 2)))
     gone = replace(many, orbit=many.orbit + np.where(np.arange(60).reshape(30, 2) == 7, 1.0, 0.0))
     for missed, believed in ((1, False), (30, True)):
-        made = BeamPutBack(Meter(gone), lambda pv: 2.0, 1.5, FakeClock())  # type: ignore[arg-type]
+        made = BeamPutBack(Meter(gone), lambda pv: 2.0, 1.5, FakeClock(), lambda pv: 0.5)  # type: ignore[arg-type]
         made.remember(ONE, many, np.full(70, 0.01))  # a band has more than a reading
         wrong = np.zeros(62, dtype=bool)
         wrong[[33, *range(missed - 1)]] = True  # y of the fourth monitor

@@ -28,9 +28,10 @@ class Gated:
         self.audit = ListAudit()
         self.views: list[StepView] = []
         self.rules = Rules()
+        self.settle_s = 0.0
 
     def __call__(self, plan: object = PLAN) -> Result:
-        self.gate = make_gate(plan, self.machine, self.rules, views=self.views)  # type: ignore[arg-type]
+        self.gate = make_gate(plan, self.machine, self.rules, views=self.views, settle_s=self.settle_s)  # type: ignore[arg-type]
         return carry_out(plan, self.machine, OPTIONS, self.audit, quiet, self.machine.clock, gate=self.gate)  # type: ignore[arg-type]
 
     @property
@@ -51,6 +52,21 @@ def test_steps_are_made_in_parts_that_grow_with_success_and_each_is_measured() -
     assert run.machine.values[PLAN.steps[0].pv] == 0.5
     assert [e for e, _ in run.audit.events[1:6]] == ["write", "sent", "verified", "measured", "write"]
     assert run.gate.predictor.observed == len(sizes)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("polarity", "back"), [(1.0, False), (-1.0, True)])
+def test_readings_that_average_over_a_second_neither_miss_nor_hide_a_miss(polarity: float, back: bool) -> None:
+    run = Gated()
+    run.machine.clock.now, run.settle_s = 30.3, 0.5
+    run.machine.period_s, run.machine.averaging_s, run.machine.delay_s = 1.0, 1.0, 0.5
+    run.machine.polarity[PLAN.steps[1].pv] = polarity
+    result = run()
+    assert (run.is_back, bool(result.failure), result.frozen) == (back, back, "")
+    shares = [view.outcome.share for view in run.views if view.outcome is not None]
+    assert max(shares[:3]) < 1.0, "all is as predicted before the wrong polarity"
+    if back:
+        assert shares[-1] > 2.0, "the whole of the miss is seen"
+        assert not run.gate.way_back.remarks, "and the beam is back, in whole readings"
 
 
 def test_parts_of_a_pv_keep_its_rate() -> None:

@@ -128,6 +128,15 @@ def test_killed_anywhere_it_is_put_back(path: Path, where: str, number: int) -> 
     assert machine.values == machine.start
 
 
+def test_killed_before_the_first_write_nothing_was_rolled_back(path: Path) -> None:
+    machine = SimulatedMachine(Clock())
+    kill(machine, path, events=1)
+    result, kept = go_back(machine, path)
+    assert not machine.puts
+    assert kept.state.status is Status.STOPPED
+    assert result.failure == "ended by hand, after: its process ended"
+
+
 def test_killed_while_it_puts_back_it_is_put_back_by_another(path: Path) -> None:
     for last in range(12, 24, 2):
         machine = SimulatedMachine(Clock())
