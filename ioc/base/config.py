@@ -208,7 +208,8 @@ class ShadowConfig(Section):
     settle_s: float = Field(
         default=0.1,
         ge=0.0,
-        description="time after the machine's last setpoint change during which readings do not count [s]",
+        description="time after the machine's last setpoint change during which readings do not count, besides the "
+        "time over which they average (`averaging_s` in the PV document) [s]",
     )
     monitor_noise_m: float = Field(
         default=1e-6, gt=0.0, description="noise of beam position monitors (standard deviation) [m]"

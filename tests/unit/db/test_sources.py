@@ -1,6 +1,7 @@
 """The registry of sources: frozen, each named once, and what shipped PV documents use of it."""
 
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pytest
 from each_case import each_case
@@ -9,7 +10,7 @@ from gnomon.db import shipped_machine, sources
 from gnomon.db.machines import pv_document, shipped_pv_documents
 from gnomon.db.pvs import Kind
 from gnomon.db.sources import SOURCES, Length, Planes, Source, is_control
-from gnomon.db.templates import PvTemplate, read_pvs
+from gnomon.db.templates import PvTemplate, expand, read_pvs
 from gnomon.lattice import Ring, parse_machine
 from unit.lattice import small_ring
 
@@ -83,3 +84,18 @@ def test_a_length_follows_the_ring_and_reads_like_a_sum() -> None:
     assert length.of(ring) == 1 + 2 * len(ring.bpms) + len(ring.elements)
     assert str(length) == "2 x monitors + elements + 1"
     assert str(Length(fixed=64)) == "64"
+
+
+def test_the_averaging_time_of_a_reading_is_that_of_its_template_or_of_its_kind(tmp_path: Path) -> None:
+    ring = shipped_machine("mls")
+    specs = {spec.name: spec for spec in expand(read_pvs("mls", pv_document), ring, "")}
+    times = {source: {spec.averaging_s for spec in specs.values() if spec.source == source} for source in SOURCES}
+    assert times["monitor.x"] == times["monitor.y"] == {0.1}
+    assert times["tune.fraction.x"] == times["tune.frequency.y"] == times["beam.current"] == {1.0}
+    assert times["set"] == times["readback"] == times["beam.lifetime.10s"] == {0.0}
+    document = tmp_path / "own.pvs.json"
+    text = '{"schema": "gnomon.pvs/1", "name": "own", "pvs": [{"pv": "q", "source": "tune.x", "description": "tune"%s}]}'
+    for more, time_s in (("", 1.0), (', "averaging_s": 2.5', 2.5), (', "averaging_s": 0', 0.0)):
+        document.write_text(text % more)
+        (spec,) = expand(read_pvs("own", lambda _: document), ring, "")
+        assert spec.averaging_s == time_s
