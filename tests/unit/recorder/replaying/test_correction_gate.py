@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gnomon.db.pvs import Kind, PvSpec
 from gnomon.lattice import Lattice
 from gnomon.propagator import Propagator
 from gnomon.recorder import MachineError, ReplayError
@@ -82,9 +83,10 @@ def test_settle_times_are_those_of_the_machine_document() -> None:
     found = settle_times(RING.nominal, SPECS)
     supply = next(supply for supply in RING.document.supplies if supply.name == steerers()[0].device)
     assert found(steerers()[0].name) == supply.settle_time_s
-    strengths = [s for s in SPECS if s.source == "set" and RING.strength_of(s.device, s.property) is not None]
-    assert strengths
-    assert {found(spec.name) for spec in strengths} == {0.5}, "a strength is there no earlier than its current"
+    magnet = RING.magnets[0]
+    strength = PvSpec(name="S", kind=Kind.FLOAT, source="set", description="", device=magnet.name, property=magnet.main,
+                      writable=True)  # fmt: skip
+    assert settle_times(RING.nominal, [strength])("S") == 0.5, "a strength is there no earlier than its current"
     assert RING.settle_time_s("ring", "optics") == max(each.settle_time_s for each in RING.document.supplies)
     assert RING.settle_time_s("rf", "frequency") == 0.0
     assert found("nobody") == 0.0
