@@ -33,10 +33,10 @@ Readings = Sequence[Reading[Any]]
 class Measurement(Served, StandardReadable, Triggerable):
     """A device whose `trigger` waits for a reading newer than the last setting made with the same ring's devices.
 
-    On a twin it is the reading of the generation in which that setting is. On a machine it has come after the arrival of
-    the readback, the supply's settling time, and `NAME-settle`, over which the meter averages: then its average began
-    after the setting. It is not the one that was taken last, by time stamp and count. Only time stamps of the same PV
-    are compared. Raises StaleReadingError, NoBeamError when it is INVALID, and NoAnswerError.
+    On a twin it is the reading of the generation in which that setting is. On a machine it has come after the arrival
+    of the readback, the supply's settling time, and `NAME-settle`, over which the meter averages: then its average
+    began after the setting. It is not the one that was taken last, by time stamp and count. Only time stamps of the
+    same PV are compared. Raises StaleReadingError, NoBeamError when it is INVALID, and NoAnswerError.
     """
 
     def __init__(self, session: Session, name: str, *, averaging_s: float) -> None:

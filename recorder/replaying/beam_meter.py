@@ -104,7 +104,7 @@ def beam_pvs(specs: Sequence[PvSpec], monitors: Sequence[str]) -> BeamPvs:
 
 
 class BeamMeter:
-    """See `Meter`. New is what has a later time stamp than before; a monitor whose stamp stays for `wait_s` shows nothing.
+    """See `Meter`. New is what has a later time stamp than before; a monitor that stays for `wait_s` shows nothing.
 
     A reading that comes before the slowest meter has averaged once may mix the states before and after a write. So that
     time is waited for first: what is new after that began after the write. Each time stamp is compared with an earlier

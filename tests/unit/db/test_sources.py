@@ -94,7 +94,7 @@ def test_the_averaging_time_of_a_reading_is_that_of_its_template_or_of_its_kind(
     assert times["tune.fraction.x"] == times["tune.frequency.y"] == times["beam.current"] == {1.0}
     assert times["set"] == times["readback"] == times["beam.lifetime.10s"] == {0.0}
     document = tmp_path / "own.pvs.json"
-    text = '{"schema": "gnomon.pvs/1", "name": "own", "pvs": [{"pv": "q", "source": "tune.x", "description": "tune"%s}]}'
+    text = '{"schema": "gnomon.pvs/1", "name": "own", "pvs": [{"pv": "q", "source": "tune.x", "description": "q"%s}]}'
     for more, time_s in (("", 1.0), (', "averaging_s": 2.5', 2.5), (', "averaging_s": 0', 0.0)):
         document.write_text(text % more)
         (spec,) = expand(read_pvs("own", lambda _: document), ring, "")
