@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from gnomon.recorder.gating import Code, GateRefusedError, GateStoppedError, MachineState
+from gnomon.recorder.bounds import Band, Reading
+from gnomon.recorder.gating import (
+    Code,
+    GateCommand,
+    GateRefusedError,
+    GateStoppedError,
+    History,
+    MachineState,
+    Outcome,
+    Rules,
+)
 from gnomon.recorder.recorder_errors import FrozenError, ReplayError
 from unit.recorder.gating.situations import NOW_NS, limits_with, pv, reading_at
 from unit.recorder.gating.toy_machine import NAME, Notes, ToyMachine, at_rest, free_case, gate_of
@@ -221,24 +231,29 @@ def test_readings_that_average_over_a_second_show_the_new_state_alone(
     """The next reading after a write is a mean of both states: a right step missed, a wrong one was half as wrong."""
     machine.period_s = machine.averaging_s = 1.0
     machine.passed_s, machine.gain = 10.0 + phase_s, gain
-    seen = []
     gate = gate_of(machine, notes)
-    assess = gate.rules.assess
-    gate.rules = Assessing(gate.rules, lambda *a: seen.append(a[3].orbit.copy()) or assess(*a))  # type: ignore[assignment]
+    rules = SeeingRules(gate.rules.limits, gate.rules.authority, machine.monotonic)
+    gate.rules = rules
     with suppress(GateStoppedError):
         gate.put(NAME, 0.3)
-    assert seen[0] == pytest.approx(reading_at(0.3 * gain).orbit)
+    assert rules.seen[0].orbit == pytest.approx(reading_at(0.3 * gain).orbit)
     assert (gate.history.hits == 1) == (gain == 1.0)
 
 
-class Assessing:
-    """Rules with another comparison."""
+class SeeingRules(Rules):
+    """Rules that keep what they compare."""
 
-    def __init__(self, rules: Any, assess: Any) -> None:
-        self._rules, self.assess = rules, assess
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        object.__setattr__(self, "seen", [])
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._rules, name)
+    seen: list[Reading]
+
+    def assess(
+        self, command: GateCommand, band: Band | None, before: Reading, after: Reading, history: History
+    ) -> Outcome:
+        self.seen.append(after)
+        return super().assess(command, band, before, after, history)
 
 
 def test_a_meter_of_another_server_is_waited_for_too(machine: ToyMachine, notes: Notes) -> None:
