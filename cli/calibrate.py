@@ -278,9 +278,20 @@ def _coverages(document: "CalibrationDocument") -> str:
 def _told(document: "CalibrationDocument") -> dict[str, Any]:
     told = document.model_dump(
         mode="json",
-        exclude={"mean", "active", "factor", "reference", "baseline", "noise_mm", "still_mm", "bins", "monitors"},
+        exclude={
+            "mean",
+            "active",
+            "factor",
+            "reference",
+            "baseline",
+            "noise_mm",
+            "still_mm",
+            "still_tune",
+            "bins",
+            "monitors",
+        },
     )
-    told["follows_energy"] = bool(document.still_mm)
+    told["follows_drift"] = bool(document.still_mm)
     bins = [
         {"kind": b.kind, "low": b.low, "high": b.high, "held_out": len(b.scores), "coverage": _best(len(b.scores))}
         for b in document.bins
@@ -300,7 +311,7 @@ def _show(document: "CalibrationDocument") -> None:
         ["data", "; ".join(_data(document)) or "none: the prior alone"],
         ["noise of a monitor", f"{noise_um[len(noise_um) // 2]:.3g} um, {noise_um[0]:.3g} to {noise_um[-1]:.3g} um"],
         ["noise of the tunes", "{:.2g}, {:.2g}".format(*document.noise_tune)],
-        ["energy", "followed by the orbit" if document.still_mm else "not followed: no orbit of the baseline"],
+        ["drift", "followed: energy, tunes" if document.still_mm else "not followed: no orbit of the baseline"],
         ["chi^2 per reading", "-" if held.chi_square is None else f"{held.chi_square:.3g}"],
         ["held-out steps", f"{held.for_discrepancy} for the discrepancy, {held.for_shell} for the shell"],
     ]

@@ -29,6 +29,9 @@ class CalibratedModel:
     values: Floats
     propagate: Propagator = field(repr=False)
     kept: int = 8
+    # Changes of the reference's settings, for a state to which the machine has drifted.
+    shift: Mapping[Key, float] = field(default_factory=dict, repr=False)
+    _shifted: dict[tuple[int, ...], "CalibratedModel"] = field(default_factory=dict, repr=False)
     _known: dict[str, BeamAt] = field(default_factory=dict, repr=False)
     _baseline: dict[Key, float] = field(default_factory=dict, repr=False)
     # The settings that were asked for last, and those of the model that they move.
@@ -39,7 +42,23 @@ class CalibratedModel:
         """The reference lattice with the errors of the calibrated magnets. Raises LatticeError."""
         reference = self.space.lattice
         errors = self.space.magnet_settings(reference, self.values)
-        return reference.updated(errors) if errors else reference
+        reference = reference.updated(errors) if errors else reference
+        moved = {key: reference[key] + by for key, by in self.shift.items()}
+        return reference.updated(moved) if moved else reference
+
+    def shifted(self, name: tuple[int, ...], shift: Mapping[Key, float]) -> "CalibratedModel":
+        """Return the same model about a reference with some settings changed by `shift`, which `name` identifies.
+
+        Of the last `kept` of them it knows what they have computed.
+        """
+        known = self._shifted.pop(name, None)
+        if known is None:
+            known = CalibratedModel(self.space, self.baseline, self.values, self.propagate, self.kept, shift)
+            known._known = self._known
+            if len(self._shifted) >= self.kept:
+                del self._shifted[next(iter(self._shifted))]
+        self._shifted[name] = known
+        return known
 
     @cached_property
     def effects(self) -> Effects:

@@ -30,7 +30,7 @@ from gnomon.recorder.bounds.effects import Change
 from gnomon.recorder.bounds.parameters import ParameterSpace, Priors
 from gnomon.recorder.bounds.posterior import Posterior, update
 from gnomon.recorder.bounds.predictor import Predictor
-from gnomon.recorder.bounds.present_energy import PresentEnergy
+from gnomon.recorder.bounds.present_state import PresentState
 from gnomon.recorder.recorder_errors import CalibrationError
 
 Floats = NDArray[np.float64]
@@ -54,7 +54,7 @@ class MeasuredChange:
     """A command and what it changed: `effect` (rows,) is x, y at the monitors [mm] and the tunes, NaN if not measured.
 
     `settings` are those before it that may not be the baseline's, `shown` (rows,) what the machine showed there, which
-    has its energy. `deviations` (rows,) are the standard deviations of the effect's noise; None: those of a difference
+    has its state. `deviations` (rows,) are the standard deviations of the effect's noise; None: those of a difference
     of two readings.
     """
 
@@ -125,7 +125,7 @@ def calibrate(
     others, the scores of the shell.
     The posterior's deviations are multiplied by sqrt(chi^2 / readings) where that is above 1. Commands without a beam
     in the model are left out, and counted as such by `progress`. `still` (rows,) is what the machine showed at its
-    baseline, from which its energy counts; without it, energies are not followed. `prefix` is that of the PVs that were
+    baseline, from which its state counts; without it, no drift is followed. `prefix` is that of the PVs that were
     measured: the calibration is used with no others. Raises CalibrationError.
     """
     space = ParameterSpace(reference, priors or Priors())
@@ -160,6 +160,7 @@ def calibrate(
         noise_mm=tuple((float(x), float(y)) for x, y in noise.orbit),
         noise_tune=(float(noise.tune[0]), float(noise.tune[1])),
         still_mm=still_of(still),
+        still_tune=(float(still[-2]), float(still[-1])) if np.isfinite(still[-2:]).all() else None,
         growth_per_day=growth_per_day,
         held_out=HeldOut(chi_square=chi_square),
         half_aperture_mm=half_aperture_mm,
@@ -274,7 +275,7 @@ def _fit(
 
     def compare(mean: Floats) -> _Deviations | None:
         model = CalibratedModel(space, baseline, mean, propagate)
-        return _deviations(model, PresentEnergy(model, still, noise), fitted, noise, progress)
+        return _deviations(model, PresentState(model, still, noise), fitted, noise, progress)
 
     mean = prior.mean
     at = compare(mean)
@@ -352,7 +353,7 @@ class _Deviations:
 
 def _deviations(
     model: CalibratedModel,
-    energy: PresentEnergy,
+    present: PresentState,
     fitted: Sequence[MeasuredChange],
     noise: Floats,
     progress: Callable[[str], None],
@@ -360,8 +361,8 @@ def _deviations(
     changes, residuals, sigma = [], [], []
     for each in fitted:
         try:
-            steps = energy.steps(each.settings, each.shown)
-            change, reason = model.change(*energy.shifted(each.settings, each.changes, steps))
+            state = present.find(each.settings, each.shown)
+            change, reason = present.at(state).change(each.settings, each.changes)
         except GnomonError as error:
             change, reason = None, str(error)
         if change is None:

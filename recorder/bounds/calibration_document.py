@@ -100,6 +100,7 @@ class CalibrationDocument(_Part):
     still_mm: tuple[tuple[float | None, float | None], ...] = Field(
         default=(), description="orbit at the baseline, from which the energy counts; null: not measured"
     )
+    still_tune: tuple[float, float] | None = Field(default=None, description="tunes at the baseline")
     growth_per_day: float = Field(default=0.2, ge=0.0)
     discrepancy: tuple[DiscrepancyTerm, ...] = ()
     bins: tuple[ScoreBin, ...] = ()
@@ -110,6 +111,7 @@ class CalibrationDocument(_Part):
         """Compute the id from the content."""
         late = {"prefix"} if self.prefix is None else set()  # fields that documents of earlier releases do not have
         late |= set() if self.still_mm else {"still_mm"}
+        late |= set() if self.still_tune else {"still_tune"}
         content = self.model_dump(mode="json", exclude={"id", *late})
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARACTERS]
@@ -157,10 +159,12 @@ class CalibrationDocument(_Part):
         return np.concatenate((orbit[:, 0], orbit[:, 1], self.noise_tune))
 
     def still(self) -> Floats:
-        """Return what the machine showed at the baseline (rows,): NaN where nothing did, and for the tunes."""
+        """Return what the machine showed at the baseline (rows,): NaN where nothing did."""
         still = np.full(2 * len(self.monitors) + 2, np.nan)
         if self.still_mm:
             still[:-2] = np.array(self.still_mm, dtype=float).T.ravel()
+        if self.still_tune is not None:
+            still[-2:] = self.still_tune
         return still
 
 

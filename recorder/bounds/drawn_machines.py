@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from gnomon.recorder.bounds.posterior import Posterior
 
 Floats = NDArray[np.float64]
 
+#: No shift.
+NOTHING: Mapping[Key, float] = MappingProxyType({})
 #: Machines that are drawn: 99 % needs 99 of them.
 COUNT = 128
 #: Beams of each machine that are kept: that before a command is asked for again, on its ramp and for the next one.
@@ -101,12 +104,22 @@ class Ensemble:
             except GnomonError:
                 continue
 
-    def change(self, settings: Mapping[Key, float], changes: Mapping[Key, float]) -> EnsembleChange:
-        """Compute the changes of all machines. Raises NoBeams if fewer than two have a beam."""
+    def change(
+        self,
+        settings: Mapping[Key, float],
+        changes: Mapping[Key, float],
+        state: tuple[int, ...] = (),
+        shift: Mapping[Key, float] = NOTHING,
+    ) -> EnsembleChange:
+        """Compute the changes of all machines, in a `state` that the `shift` of their settings makes.
+
+        Raises NoBeams if fewer than two have a beam.
+        """
         found: list[Floats] = []
         for machine in self.machines:
             try:
-                change, _ = machine.change(settings, changes)
+                present = machine.shifted(state, shift) if shift else machine
+                change, _ = present.change(settings, changes)
             except GnomonError:
                 continue
             if change is not None:

@@ -21,7 +21,7 @@ from gnomon.recorder.bounds.drawn_machines import Ensemble, EnsembleChange
 from gnomon.recorder.bounds.effects import Change
 from gnomon.recorder.bounds.observables import Observables, observables_of
 from gnomon.recorder.bounds.posterior import Posterior
-from gnomon.recorder.bounds.present_energy import PresentEnergy
+from gnomon.recorder.bounds.present_state import PresentState, State
 from gnomon.recorder.bounds.unmeasured import Unmeasured
 from gnomon.recorder.bounds.way import Way
 
@@ -41,14 +41,14 @@ TIERS_APART, SCALES_APART = 2.0, 4.0
 class Forecast:
     """A command in the calibrated model: its kind and the size of its effect, in units of the noise.
 
-    `energy` is that of the machine, in steps of `PresentEnergy`. `effect` (rows,) is the expected change of the
+    `state` is that to which the machine has drifted. `effect` (rows,) is the expected change of the
     readings, `sizes` (4,) its size in each group of them, `variances` (rows,) those of the parameters, `beyond` (rows,)
     those of the discrepancy; `beams` are those before and after.
     """
 
     kind: str
     size: float
-    energy: int
+    state: State
     change: Change
     effect: Floats
     sizes: Floats
@@ -69,14 +69,14 @@ class Predictor:
     posterior: Posterior
     discrepancy: Discrepancy
     noise: Floats
-    energy: PresentEnergy
+    present: PresentState
     unmeasured: Unmeasured
     ensemble: Ensemble
     shell: ConformalShell
     _units: dict[Key, Floats] = field(default_factory=dict, repr=False)
     # Of the last step alone, and not shared with a predictor whose shell has adapted.
     _way: list[Way] = field(default_factory=list, repr=False, init=False)
-    _last: list[tuple[dict[Key, float], dict[Key, float], int, Forecast]] = field(
+    _last: list[tuple[dict[Key, float], dict[Key, float], State, Forecast]] = field(
         default_factory=list, repr=False, init=False
     )
 
@@ -92,7 +92,7 @@ class Predictor:
         seed = int((document.id or "0")[:8], 16)
         noise = document.noise()
         return cls(
-            document, model, posterior, document.terms(), noise, PresentEnergy(model, document.still(), noise),
+            document, model, posterior, document.terms(), noise, PresentState(model, document.still(), noise),
             Unmeasured(model, posterior, observables, noise, chamber, seed),
             Ensemble(model, posterior, seed), document.shell(),
         )  # fmt: skip
@@ -130,7 +130,7 @@ class Predictor:
     def prepare(self, keys: Iterable[Key] = (), *, second_tier: bool = False) -> None:
         """Compute ahead what the first bands of commands to `keys` would wait for: derivatives, scales, draws."""
         self.unmeasured.prepare()
-        self.energy.prepare()
+        self.present.prepare()
         for key in keys:
             value, spec = self.model.baseline[key], self.model.space.ring.properties[key]
             step = 1e-3 * (spec.high - spec.low)
@@ -143,22 +143,22 @@ class Predictor:
     ) -> Forecast:
         """Compute a command's expected effect and its variances; those of the last one are known.
 
-        It is that at the energy which the machine has by the readings `shown` (rows,), else at that of the calibration.
+        It is that in the state which the readings `shown` (rows,) say, else in that of the calibration.
         Raises GnomonError where the model cannot have it.
         """
-        found = self._at_energy(settings, changes, self.energy.steps(settings, shown))
+        found = self._in_state(settings, changes, self.present.find(settings, shown))
         beyond = self.discrepancy.variances(found.kind, found.sizes, self.noise, self._monitors, age_s)
         return replace(found, beyond=beyond)
 
-    def _at_energy(self, settings: Settings, changes: Settings, energy: int) -> Forecast:
-        if not self._last or self._last[0][:3] != (settings, changes, energy):
-            self._last[:] = [(dict(settings), dict(changes), energy, self._forecast(settings, changes, energy))]
+    def _in_state(self, settings: Settings, changes: Settings, state: State) -> Forecast:
+        if not self._last or self._last[0][:3] != (settings, changes, state):
+            self._last[:] = [(dict(settings), dict(changes), state, self._forecast(settings, changes, state))]
         return self._last[0][3]
 
-    def _forecast(self, settings: Settings, changes: Settings, energy: int) -> Forecast:
+    def _forecast(self, settings: Settings, changes: Settings, state: State) -> Forecast:
         """Compute a forecast without a discrepancy."""
         moved = {key: value for key, value in changes.items() if value != self.model.present(settings, key)}
-        before, after = self.model.beams(*self.energy.shifted(settings, changes, energy))
+        before, after = self.present.at(state).beams(settings, changes)
         change, reason = self.model.compare(before, after)
         if change is None:
             raise NoForecast(reason)
@@ -171,7 +171,7 @@ class Predictor:
         tune = math.sqrt(float(np.mean(self.noise[2 * count :] ** 2)))
         size = max(float(sizes[0]) / orbit, float(sizes[2]) / tune)
         return Forecast(
-            kind, size, energy, change, effect, sizes, variances, np.zeros_like(variances), (before.beam, after.beam)
+            kind, size, state, change, effect, sizes, variances, np.zeros_like(variances), (before.beam, after.beam)
         )
 
     @property
@@ -196,7 +196,7 @@ class Predictor:
         try:
             forecast = self.forecast(settings, changes, age_s, shown)
             distrust = (*distrust, *self._other_optics(forecast.beams[0]))
-            if far := self.energy.too_far(forecast.energy):
+            if far := self.present.too_far(forecast.state):
                 distrust = (*distrust, far)
             number, reason = self.shell.find(forecast.kind, forecast.size)
             factor = self.shell.factor(number, coverage) if number >= 0 else math.inf
@@ -205,8 +205,9 @@ class Predictor:
                 tier = 1
             elif not distrust:
                 tier = max(tier, self._tier_for(forecast, shown))
-            at = self.energy.shifted(settings, changes, forecast.energy)
-            drawn = self.ensemble.change(*at) if tier > 1 else None
+            drawn = None
+            if tier > 1:
+                drawn = self.ensemble.change(settings, changes, forecast.state, self.present.shift(forecast.state))
             if reason:
                 distrust = (*distrust, reason)
             elif math.isinf(factor):
@@ -263,8 +264,8 @@ class Predictor:
     def observe(self, settings: Settings, changes: Settings, band: Band, after: Reading) -> Self:
         """See `Predicts`; a command outside the calibrated kinds and sizes teaches nothing."""
         try:
-            energy = self.energy.steps({**settings, **changes}, rows_of(after))
-            forecast = self._at_energy(settings, changes, energy)
+            state = self.present.find({**settings, **changes}, rows_of(after))
+            forecast = self._in_state(settings, changes, state)
         except GnomonError:
             return self
         number, _ = self.shell.find(forecast.kind, forecast.size)

@@ -30,7 +30,7 @@ def test_the_list_has_age_and_the_coverage_that_it_is_good_for(kept: Calibration
     assert "kick_x 95.0 %" in done.stdout
     told = json.loads(gnomon("calibrate", "list", "--json").stdout)
     assert not told[0]["usable"]
-    assert told[0]["follows_energy"] is False
+    assert told[0]["follows_drift"] is False
     assert told[0]["bins"] == [{"kind": "kick_x", "low": 0.0, "high": 9.0, "held_out": 19, "coverage": 0.95}]
 
 
@@ -39,7 +39,7 @@ def test_a_calibration_is_shown_with_its_bins(kept: CalibrationDocument) -> None
     assert kept.id in done.stdout
     assert "chi^2 per reading" in done.stdout
     assert any(line.split() == ["kick_x", "0", "9", "19", "95.0", "18"] for line in done.stdout.splitlines())
-    assert "not followed" in next(line for line in done.stdout.splitlines() if line.startswith("energy"))
+    assert "not followed" in next(line for line in done.stdout.splitlines() if line.startswith("drift"))
     assert json.loads(gnomon("calibrate", "show", kept.id[:5], "--json").stdout)["id"] == kept.id
 
 

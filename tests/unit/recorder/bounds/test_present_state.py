@@ -1,4 +1,4 @@
-"""The energy of a machine whose circumference has changed: BESSY II, whose small momentum compaction makes it large."""
+"""The state of a machine that has drifted: BESSY II, longer, or with other gradients, than at its calibration."""
 
 import hashlib
 import json
@@ -15,11 +15,13 @@ from gnomon.recorder.bounds import MeasuredChange, Noise, Predictor, Priors, Rea
 from gnomon.recorder.bounds.calibrated_model import CalibratedModel
 from gnomon.recorder.bounds.calibration_document import still_of
 from gnomon.recorder.bounds.parameters import ParameterSpace
-from gnomon.recorder.bounds.present_energy import STEP, PresentEnergy
+from gnomon.recorder.bounds.present_state import SAME, STEP, TUNE_STEP, PresentState, State
 
-STEERER, SEXTUPOLE, RF = ("HS4P1D1R", "current"), ("S1PR", "current"), ("rf", "frequency")
+STEERER, FOCUS, RF = ("HS4P1D1R", "current"), ("Q1PDR", "current"), ("rf", "frequency")
 #: A change of the circumference as tides and the hall's temperature make it within hours.
 STRETCH = 3.5e-7
+#: A change of gradients as supplies that drift make it.
+DRIFT = 5e-5
 NOISE_MM, NOISE_TUNE = 1e-3, 2e-5
 MADE, MADE_NS = "2026-11-27T12:00:00+00:00", 1_795_780_800_000_000_000
 #: A model that is nearly known, so that only the energy is wrong.
@@ -49,22 +51,35 @@ def noise() -> Noise:
     return Noise(np.full((len(bessy2().bpms), 2), NOISE_MM), np.full(2, NOISE_TUNE))
 
 
-def beam(settings: Mapping[Key, float], stretch: float = 0.0) -> BeamState:
-    """The beam of a machine that is longer by the part `stretch` than at its calibration."""
+@cache
+def drifts() -> dict[str, float]:
+    """Relative changes of the gradients of each supply's quadrupoles, not all in one direction."""
+    supplies = dict.fromkeys(m.supply for m in bessy2().magnets if m.main == "k1")
+    random = np.random.default_rng(4)
+    return {name: float(random.normal(1.0, 0.5)) for name in supplies}
+
+
+def beam(settings: Mapping[Key, float], stretch: float = 0.0, drift: float = 0.0) -> BeamState:
+    """The beam of a machine that is longer by the part `stretch`, and has other gradients, than at its calibration."""
     lattice = bessy2().nominal.updated(settings)
-    found = propagator()(lattice.updated({RF: lattice[RF] * (1.0 + stretch)}))
+    drifted = {
+        (m.name, "k1_trim"): drift * drifts()[m.supply] * lattice.strength(m)
+        for m in bessy2().magnets
+        if drift and m.main == "k1"
+    }
+    found = propagator()(lattice.updated({RF: lattice[RF] * (1.0 + stretch), **drifted}))
     assert found.found
     return found
 
 
-def shown(settings: Mapping[Key, float], stretch: float = 0.0) -> np.ndarray:
-    found = beam(settings, stretch)
+def shown(settings: Mapping[Key, float], stretch: float = 0.0, drift: float = 0.0) -> np.ndarray:
+    found = beam(settings, stretch, drift)
     orbit = 1e3 * found.orbit[list(bessy2().monitors)]
     return np.concatenate((orbit[:, 0], orbit[:, 2], np.mod(found.tune, 1.0)))
 
 
-def energy() -> PresentEnergy:
-    return PresentEnergy(model(), shown({}), noise().rows)
+def present() -> PresentState:
+    return PresentState(model(), shown({}), noise().rows)
 
 
 def moved(key: Key, by: float) -> dict[Key, float]:
@@ -76,52 +91,63 @@ def moved(key: Key, by: float) -> dict[Key, float]:
 def test_the_momentum_that_a_longer_ring_has_is_found_from_the_orbit(
     settings: dict[Key, float], stretch: float
 ) -> None:
-    steps = energy().steps(settings, shown(settings, stretch))
+    steps = present().find(settings, shown(settings, stretch)).energy
     assert steps * STEP == pytest.approx(beam(settings, stretch).delta - beam(settings).delta, abs=STEP)
     assert abs(steps * STEP) > 4e-4
 
 
-def test_effects_are_those_at_the_present_energy() -> None:
-    for changes, least in ((moved(STEERER, 0.1), 1.0), (moved(SEXTUPOLE, 2.0), 0.05), (moved(RF, 0.1), 1.0)):
-        before = shown({}, STRETCH)
-        true = shown(changes, STRETCH) - before
-        at = energy()
-        errors = []
-        for steps in (0, at.steps({}, before)):
-            change, _ = model().change(*at.shifted({}, changes, steps))
+@pytest.mark.parametrize("settings", [{}, moved(STEERER, 0.2), moved(FOCUS, 0.05)])
+def test_the_tunes_that_other_gradients_make_are_found_from_their_readings(settings: dict[Key, float]) -> None:
+    state = present().find(settings, shown(settings, 0.0, DRIFT))
+    true = np.asarray(beam(settings, 0.0, DRIFT).tune) - np.asarray(beam(settings).tune)
+    np.testing.assert_allclose(np.array(state[1:]) * TUNE_STEP, true, atol=TUNE_STEP)
+    assert np.abs(true).max() > 5.0 * TUNE_STEP
+
+
+@pytest.mark.parametrize(("stretch", "drift", "less"), [(STRETCH, 0.0, 0.15), (0.0, DRIFT, 0.5), (STRETCH, DRIFT, 0.4)])
+def test_effects_are_those_in_the_present_state(stretch: float, drift: float, less: float) -> None:
+    for changes in (moved(STEERER, 0.1), moved(STEERER, -0.1)):
+        before = shown({}, stretch, drift)
+        true = shown(changes, stretch, drift) - before
+        at, errors = present(), []
+        for state in (SAME, at.find({}, before)):
+            change, _ = at.at(state).change({}, changes)
             assert change is not None
             errors.append(1e3 * np.abs(model().effects.effect(change) - true)[:-2].max())
-        assert errors[0] > least, "um: what a model at the calibration's energy has wrong"
-        assert errors[1] < 0.1 * errors[0], (changes, errors)
+        assert errors[0] > 1.0, "um: what a model in the calibration's state has wrong"
+        assert errors[1] < less * errors[0], errors
 
 
 def test_noise_dead_and_wild_monitors_do_not_move_it() -> None:
     before = shown({}, STRETCH)
-    expected = energy().steps({}, before)
+    expected = present().find({}, before)
     ill = before + noise().rows * np.random.default_rng(1).standard_normal(before.size)
     ill[3], ill[7], ill[150] = np.nan, 40.0, -3.0
-    assert abs(energy().steps({}, ill) - expected) <= 1
-    assert energy().steps({}, np.full_like(before, np.nan)) == 0
+    assert np.abs(np.subtract(present().find({}, ill), expected)).max() <= 1
+    assert present().find({}, np.full_like(before, np.nan)) == SAME
 
 
-def test_the_energy_does_not_depend_on_the_one_that_was_found_before() -> None:
-    long, short = shown({}, STRETCH), shown({}, -STRETCH)
-    one, other = energy(), energy()
-    other.steps({}, short)
-    assert abs(one.steps({}, long) - other.steps({}, long)) <= 1
+def test_the_state_does_not_depend_on_the_one_that_was_found_before() -> None:
+    long, short = shown({}, STRETCH, DRIFT), shown({}, -STRETCH)
+    one, other = present(), present()
+    other.find({}, short)
+    assert np.abs(np.subtract(one.find({}, long), other.find({}, long))).max() <= 1
 
 
 def test_without_readings_of_the_baseline_or_of_the_present_it_is_that_of_the_calibration() -> None:
-    nothing = PresentEnergy(model(), np.full_like(shown({}), np.nan), noise().rows)
-    assert nothing.steps({}, shown({}, STRETCH)) == 0
-    assert energy().steps({}, None) == 0
+    nothing = PresentState(model(), np.full_like(shown({}), np.nan), noise().rows)
+    assert nothing.find({}, shown({}, STRETCH, DRIFT)) == SAME
+    assert present().find({}, None) == SAME
+    still = shown({})
+    still[-2:] = np.nan
+    assert PresentState(model(), still, noise().rows).find({}, shown({}, 0.0, DRIFT))[1:] == (0, 0)
 
 
-def test_a_shifted_frequency_stays_within_its_limits_and_shifts_before_and_after_alike() -> None:
-    spec = bessy2().properties[RF]
-    settings, changes = energy().shifted({RF: spec.low + 0.05}, {RF: spec.low}, 30)
-    assert changes[RF] >= spec.low
-    assert settings[RF] - changes[RF] == pytest.approx(0.05)
+def test_a_tune_that_passes_a_whole_number_is_not_one_apart() -> None:
+    still = shown({})
+    still[-2:] = 0.9999, 0.0001
+    state = PresentState(model(), still, noise().rows).find({}, np.concatenate((still[:-2], [0.0002, 0.9998])))
+    assert np.abs(np.subtract(state, State(0, 3, -3))).max() <= 1
 
 
 def _reading(rows: np.ndarray) -> Reading:
@@ -171,23 +197,25 @@ def test_a_step_is_learnt_from_in_the_bin_of_its_band_and_needs_no_further_beam(
     assert list(adapted.shell.rates) == [(0, 0.05)]
 
 
-def test_an_energy_far_from_that_of_the_calibration_is_not_trusted() -> None:
+def test_a_state_far_from_that_of_the_calibration_is_not_trusted() -> None:
     changes = moved(STEERER, 0.1)
-    near, far = (
-        _predictor(True).band({}, changes, _reading(shown({}, s)), coverage=0.95, now_ns=MADE_NS)
-        for s in (STRETCH, 3.0 * STRETCH)
+    near, far, detuned = (
+        _predictor(True).band({}, changes, _reading(shown({}, s, d)), coverage=0.95, now_ns=MADE_NS)
+        for s, d in ((STRETCH, DRIFT), (3.0 * STRETCH, 0.0), (0.0, 20.0 * DRIFT))
     )
     assert near.trusted, near.distrust
-    assert any("another momentum" in reason for reason in far.distrust)
+    assert any("another momentum" in reason for reason in far.distrust), far.distrust
+    assert any("the tunes are others" in reason for reason in detuned.distrust), detuned.distrust
 
 
 def test_a_calibration_without_readings_of_the_baseline_has_the_id_that_it_always_had() -> None:
     document = _predictor(False).document
-    before = document.model_dump(mode="json", exclude={"id", "prefix", "still_mm"})
+    before = document.model_dump(mode="json", exclude={"id", "prefix", "still_mm", "still_tune"})
     text = json.dumps(before, sort_keys=True, separators=(",", ":"), allow_nan=False)
     assert document.id == hashlib.sha256(text.encode()).hexdigest()[:20]
     followed = _predictor(True).document
     assert followed.id != followed.model_copy(update={"still_mm": ()}).content_id()
+    assert followed.id != followed.model_copy(update={"still_tune": None}).content_id()
 
 
 def test_a_monitor_that_was_dead_at_the_calibration_is_null_in_the_document() -> None:
