@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 
 from gnomon.procedures.errors import ProcedureError
 
-__all__ = ["Slopes", "fit_polynomials", "fit_slopes"]
+__all__ = ["SCATTER", "Slopes", "fit_polynomials", "fit_slopes"]
+
+#: Description of `Slopes.noise`. A line through three readings leaves out the curvature, as that by sextupoles.
+SCATTER = "standard deviation of one reading about the fit: noise, and what the fit leaves out"
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
 from gnomon.procedures.errors import ProcedureError
-from gnomon.procedures.linear_fit import fit_slopes
+from gnomon.procedures.linear_fit import SCATTER, fit_slopes
 
 __all__ = ["OrbitResponseData", "OrbitResponseOutcome", "OrbitResponseParameters", "analyse", "together"]
 
@@ -43,8 +43,8 @@ class OrbitResponseOutcome(Outcome):
     y: Floats = quantity("mm/{setting_unit}", "monitors", "steerers")
     x_error: Floats = quantity("mm/{setting_unit}", "monitors", "steerers")
     y_error: Floats = quantity("mm/{setting_unit}", "monitors", "steerers")
-    noise_x_mm: Floats = quantity("mm", "monitors", description="noise of one reading")
-    noise_y_mm: Floats = quantity("mm", "monitors", description="noise of one reading")
+    noise_x_mm: Floats = quantity("mm", "monitors", description=SCATTER)
+    noise_y_mm: Floats = quantity("mm", "monitors", description=SCATTER)
 
 
 def analyse(data: OrbitResponseData, parameters: OrbitResponseParameters) -> OrbitResponseOutcome:

@@ -75,7 +75,8 @@ def _orm(found: Any) -> list[Line]:
             lines.append(Line(f"median error {plane}", f"{np.nanmedian(errors):.2g}", unit))
     noise = [np.nanmedian(each) for each in (found.noise_x_mm, found.noise_y_mm) if np.isfinite(each).any()]
     if noise:
-        lines.append(Line("noise of a reading", ", ".join(f"{1e3 * each:.2g}" for each in noise), "um"))
+        # To a picometre: below it are the last digits of the numbers.
+        lines.append(Line("scatter about the fit", ", ".join(f"{round(1e3 * each, 6):.2g}" for each in noise), "um"))
     return lines
 
 

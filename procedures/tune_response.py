@@ -3,7 +3,7 @@
 import numpy as np
 
 from gnomon.procedures.documents import Data, Floats, Outcome, Parameters, quantity
-from gnomon.procedures.linear_fit import fit_slopes
+from gnomon.procedures.linear_fit import SCATTER, fit_slopes
 
 __all__ = ["TuneResponseData", "TuneResponseOutcome", "TuneResponseParameters", "analyse"]
 
@@ -34,7 +34,7 @@ class TuneResponseOutcome(Outcome):
     setting_unit: str
     tune: Floats = quantity("1/{setting_unit}", "plane", "supplies")
     tune_error: Floats = quantity("1/{setting_unit}", "plane", "supplies")
-    noise: Floats = quantity("", "plane", description="noise of one tune")
+    noise: Floats = quantity("", "plane", description=SCATTER)
 
 
 def analyse(data: TuneResponseData, parameters: TuneResponseParameters) -> TuneResponseOutcome:

@@ -159,7 +159,7 @@ def local_beta_pictures(
         beating, errors = 100.0 * getattr(outcome, f"beating_{plane}"), 100.0 * error / model
         shown = marked(at, beating, colour, unit="%", errors=errors, labels=names)
         beatings.append(Panel(f"Δβ{plane}/β{plane} [%]", (shown,), zero=True))
-    told = f"{len(names)} scans; noise of a tune {np.nanmean(outcome.noise):.2g}"
+    told = f"{len(names)} scans; scatter of a tune about the fit {np.nanmean(outcome.noise):.2g}"
     return [
         Picture("Beta in quadrupoles", stacked(betas, title, x_axis=axis), told, wide=True),
         Picture("Measured over model, less 1", stacked(beatings, title, x_axis=axis), wide=True),

@@ -108,4 +108,5 @@ def _noise(outcome: OrbitResponseOutcome, context: PictureContext) -> list[Pictu
         for plane, values, colour in zip("xy", noise, (X, Y), strict=True)
     ]
     figure = stacked(panels, title, x_axis=context.places.axis(title), height=140)
-    return [Picture("Noise of one reading", figure, "by monitor", wide=True)]
+    about = "by monitor: noise, and what the fit leaves out"
+    return [Picture("Scatter of one reading about the fit", figure, about, wide=True)]

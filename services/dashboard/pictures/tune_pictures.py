@@ -121,7 +121,7 @@ def tune_response_pictures(
                    size=7)
         )  # fmt: skip
         panels.append(Panel(f"ΔQ{plane} [{unit}]", tuple(traces), zero=True))
-    text = f"{len(names)} power supplies; noise of a tune {np.nanmean(outcome.noise):.2g}"
+    text = f"{len(names)} power supplies; scatter of a tune about the fit {np.nanmean(outcome.noise):.2g}"
     return [Picture("Change of the tunes", stacked(panels, title, x_axis=axis), text, wide=True)]
 
 

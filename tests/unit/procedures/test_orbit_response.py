@@ -7,8 +7,10 @@ from gnomon.lattice import Ring
 from gnomon.procedures import orbit_response
 from gnomon.procedures.errors import ProcedureError
 from gnomon.procedures.orbit_response import OrbitResponseData, OrbitResponseParameters
+from gnomon.procedures.summaries import summarise
 from gnomon.propagator.studies import steering_supplies
 from unit.procedures.noisy_ring import NoisyRing, imperfect
+from unit.procedures.test_results import made
 
 STEP = 0.05
 #: Amplitude of many at once: small, for sextupoles mix them.
@@ -49,6 +51,20 @@ def test_steerers_one_at_a_time_give_the_true_response_within_the_noise(bessy2: 
     assert np.median(found.noise_x_mm) == pytest.approx(1e-3, rel=0.1)
     # three settings, two readings each: noise / (step * sqrt(4))
     assert np.median(found.x_error) == pytest.approx(1e-3 / STEP / 2.0, rel=0.1)
+
+
+def test_of_an_ideal_ring_the_scatter_is_the_curvature_that_a_line_leaves_out(bessy2: Ring) -> None:
+    """A line through three readings of c s^2 leaves c s^2 (1, -2, 1) / 3, of which one degree of freedom is left."""
+    steerers = steering_supplies(bessy2.nominal)[::10]
+    data = measured(NoisyRing(bessy2.nominal, 0, noise_mm=0.0), steerers, *one_by_one(len(steerers), repeats=1))
+    found = orbit_response.analyse(data, OrbitResponseParameters(curvature=False))
+    before, there, behind = (data.x_mm[first::3] for first in range(3))
+    bent = (before - 2.0 * there + behind) / 2.0
+    np.testing.assert_allclose(found.noise_x_mm, np.sqrt(2.0 / 3.0 * np.mean(bent**2, axis=0)), rtol=1e-9)
+    assert np.median(found.noise_x_mm) > 1e-4
+    run = made("orm", data, OrbitResponseParameters(curvature=False))
+    (line,) = [each for each in summarise(run) if "scatter" in each.name]
+    assert line == ("scatter about the fit", f"{1e3 * np.median(found.noise_x_mm):.2g}, 0", "um")
 
 
 def test_steerers_together_at_different_frequencies_give_the_same(bessy2: Ring) -> None:
