@@ -10,6 +10,7 @@ from ophyd_async.core import SignalR, SignalRW
 from ophyd_async.epics.core import CaSignalBackend, PvaSignalBackend
 from p4p.client.raw import Disconnected, RemoteError
 
+from gnomon.clients.bluesky_devices.beacon_repeater import start_repeater_once
 from gnomon.clients.errors import NoAnswerError, RefusedError
 
 __all__ = ["ANSWER_S", "LOST", "Protocol", "readable", "settable"]
@@ -25,6 +26,11 @@ LOST = (CANothing, Disconnected, ConnectionError)
 
 
 class _Ca(CaSignalBackend[Any]):
+    async def connect(self, timeout: float) -> None:
+        """Connect, with a repeater that does not hold our streams."""
+        start_repeater_once()
+        await super().connect(timeout)
+
     async def put(self, value: Any) -> None:
         """Put a value. Raises RefusedError, and NoAnswerError."""
         try:
