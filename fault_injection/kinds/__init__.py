@@ -39,10 +39,9 @@ def find_kind(kind: object) -> type[FaultRequest]:
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
         given = str(kind)
-        raise FaultError(
-            f"invalid fault: kind: {shorten(given)} is not a kind{near_names_hint(given, KINDS, 1)}; "
-            f"known kinds: {', '.join(KINDS)}"
-        )
+        near = near_names_hint(given, KINDS, 1)
+        more = "`gnomon fault kinds` lists all" if near else f"known kinds: {', '.join(KINDS)}"
+        raise FaultError(f"invalid fault: kind: {shorten(given)} is not a kind{near}; {more}")
     return model
 
 

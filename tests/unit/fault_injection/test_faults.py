@@ -52,7 +52,10 @@ def test_there_is_an_example_of_each_kind_of_commands() -> None:
     [
         ({"device": "*"}, "kind: it is missing; known kinds: abandon, delay"),
         ({"kind": "explode", "device": "*"}, "kind: 'explode' is not a kind; known kinds: abandon, "),
-        ({"kind": "abandn", "device": "*"}, r"kind: 'abandn' is not a kind; near names: abandon; known kinds"),
+        (
+            {"kind": "abandn", "device": "*"},
+            r"kind: 'abandn' is not a kind; near names: abandon; `gnomon fault kinds` lists all$",
+        ),
         ({"kind": 3, "device": "*"}, "kind: '3' is not a kind"),
         ({"kind": "abandon"}, "device: Field required"),
         (request(device=""), "device: .*at least 1 character"),
