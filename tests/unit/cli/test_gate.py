@@ -46,7 +46,7 @@ def test_a_limits_file_is_found_by_the_configuration(tmp_path: Path) -> None:
 def test_a_missing_limit_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text((EXAMPLES / "mls.limits.yaml").read_text().replace("  x_mm: 0.5\n", ""))
-    with pytest.raises(LimitsError, match=f"{path}:9: orbit.x_mm: the limit is missing") as caught:
+    with pytest.raises(LimitsError, match=f"{path}:10: orbit.x_mm: the limit is missing") as caught:
         gnomon("gate", "check", str(path))
     assert caught.value.exit_code == 2
 
