@@ -350,23 +350,21 @@ def test_a_process_is_told_from_a_later_one_with_its_number() -> None:
     assert process_start(2**22 + 1) == ""
 
 
-@pytest.mark.parametrize(
-    ("procedure", "options", "field", "detail"),
-    [
-        ("orm", {"devices": ["HX*"]}, "options.devices", "no device of mls fits 'HX*'"),
-        ("bba", {"devices": ["Q1P1K1R"]}, "options.devices", "near names: Q1P1K1RP"),
-        ("aperture", {"place": "BPMZ5D1R"}, "options.place", "no monitor of mls fits 'BPMZ5D1R'"),
-        ("correct-orbit", {"dead": ["BPM0"]}, "options.dead", "no monitor of mls fits 'BPM0'"),
-    ],
-)
-async def test_a_device_that_the_machine_does_not_have_is_refused_before_anything_starts(
-    services: Open, procedure: str, options: dict[str, Any], field: str, detail: str
-) -> None:
+MISSING: list[tuple[str, dict[str, Any], str, str]] = [
+    ("orm", {"devices": ["HX*"]}, "options.devices", "no device of mls fits 'HX*'"),
+    ("bba", {"devices": ["Q1P1K1R"]}, "options.devices", "near names: Q1P1K1RP"),
+    ("aperture", {"place": "BPMZ5D1R"}, "options.place", "no monitor of mls fits 'BPMZ5D1R'"),
+    ("correct-orbit", {"dead": ["BPM0"]}, "options.dead", "no monitor of mls fits 'BPM0'"),
+]
+
+
+async def test_a_device_that_the_machine_does_not_have_is_refused_before_anything_starts(services: Open) -> None:
     async with services() as (client, runner):
-        answer = await client.post(f"/v1/procedures/{procedure}", json={"prefix": "A:", "options": options})
-        assert (answer.status_code, answer.json()["field"]) == (422, field)
-        assert detail in answer.json()["detail"]
-        assert runner.jobs() == []
+        for procedure, options, field, detail in MISSING:
+            answer = await client.post(f"/v1/procedures/{procedure}", json={"prefix": "A:", "options": options})
+            assert (answer.status_code, answer.json()["field"]) == (422, field), procedure
+            assert detail in answer.json()["detail"]
+            assert runner.jobs() == []
 
 
 @pytest.mark.slow(1)

@@ -55,7 +55,8 @@ def small_cell() -> list[Any]:
 def small_ring(cell: list[Any] | None = None) -> Any:
     """Eight cells with a cavity, as one period."""
     cavity = at.RFCavity("CAV", 0.3, 5e5, 4.997e8, 80, 1.7e9, PassMethod="RFCavityPass")
-    elements = [e.deepcopy() for _ in range(8) for e in cell or small_cell()]
+    cell = cell or small_cell()
+    elements = [e.deepcopy() for _ in range(8) for e in cell]
     return at.Lattice([*elements, cavity], name="small", energy=1.7e9, periodicity=1)
 
 

@@ -3,7 +3,10 @@
 import csv
 import importlib.util
 import json
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 from gnomon.db.templates import expand, read_pvs
 from gnomon.lattice import Ring
 from gnomon.lattice.exchange import ExchangeError, ImportOptions, add_pytac, import_machine, render
+from gnomon.lattice.exchange.importing import Imported
 from gnomon.lattice.exchange.source_files import MAX_FILE_BYTES
 from gnomon.lattice.units import SPEED_OF_LIGHT
 from unit.lattice.exchange.rings import saved, small_cell, small_ring
@@ -43,8 +47,14 @@ def folder(path: Path, **changes: str) -> Path:
     return where
 
 
+@cache
+def imported_once() -> Imported:
+    with TemporaryDirectory() as folder:
+        return import_machine(saved(small_ring(), Path(folder)), "at-json", ImportOptions(bare=True, name="mode"))
+
+
 def converted(path: Path, tables: Path) -> tuple[Ring, dict[str, Any], list[str]]:
-    imported = import_machine(saved(small_ring(), path), "at-json", ImportOptions(bare=True, name="mode"))
+    imported = deepcopy(imported_once())
     document = add_pytac(imported, tables)
     (path / "mode.pvs.json").write_text(render(document))
     return Ring(imported.parsed("mode")), document, [f"{f.element} {f.attribute}" for f in imported.findings]
