@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 from gnomon.db.store import (
     NEW,
+    DamagedError,
     Revision,
     StoredDocument,
     StoreError,
@@ -72,6 +73,10 @@ class DocumentFile:
     def get(self, kind: str, name: str, revision: int | None = None) -> StoredDocument:
         """Return the latest revision, or the one asked for; see MachineStore."""
         return self._guarded(lambda db: _get(db, kind, name, revision))
+
+    def read(self, wanted: Sequence[Revision]) -> Sequence[StoredDocument | DamagedError]:
+        """Return the content of some revisions; see MachineStore."""
+        return self._guarded(lambda db: [_read(db, each) for each in wanted])
 
     def list(self, kind: str) -> tuple[Revision, ...]:
         """Return the latest revision of each document of a kind, by name; see MachineStore."""
@@ -234,6 +239,13 @@ def _get(db: sqlite3.Connection, kind: str, name: str, revision: int | None) -> 
     if digest_of(canonical_json(document)) != digest:
         raise damaged(kind, name, found)
     return StoredDocument(kind, name, found, digest, time_ns, document)
+
+
+def _read(db: sqlite3.Connection, wanted: Revision) -> StoredDocument | DamagedError:
+    try:
+        return _get(db, wanted.kind, wanted.name, wanted.revision)
+    except DamagedError as error:
+        return error
 
 
 def _latest(db: sqlite3.Connection, kind: str) -> tuple[Revision, ...]:

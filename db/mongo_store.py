@@ -16,6 +16,7 @@ from gnomon.db.mongo_address import MongoAddress
 from gnomon.db.mongo_errors import NO_CHANGE_STREAMS, is_duplicate, store_error
 from gnomon.db.store import (
     NEW,
+    DamagedError,
     Revision,
     StoredDocument,
     StoreError,
@@ -33,6 +34,8 @@ from gnomon.db.store import (
 if TYPE_CHECKING:
     from pymongo import AsyncMongoClient, MongoClient
     from pymongo.asynchronous.collection import AsyncCollection
+
+__all__ = ["MongoStore", "client_options", "end_if_cancelled", "open_blocking_client", "open_client"]
 
 T = TypeVar("T")
 
@@ -93,6 +96,21 @@ class MongoStore:
             if found is None:
                 raise not_found(kind, name, revision, tuple(known.name for known in await _latest(documents, kind)))
         return _stored(found)
+
+    async def read(self, wanted: Sequence[Revision]) -> Sequence[StoredDocument | DamagedError]:
+        """Return the content of some revisions, of one question for each kind; see MachineStore."""
+        found: dict[tuple[str, str, int], StoredDocument | DamagedError] = {}
+        async with self._documents() as documents:
+            for kind in dict.fromkeys(each.kind for each in wanted):
+                names = list({each.name for each in wanted if each.kind == kind})
+                numbers = list({each.revision for each in wanted if each.kind == kind})
+                asked = {"kind": kind, "name": {"$in": names}, "revision": {"$in": numbers}}
+                async for record in documents.find(asked):
+                    found[record["kind"], record["name"], int(record["revision"])] = _stored_or_damaged(record)
+        for each in wanted:
+            if (each.kind, each.name, each.revision) not in found:
+                raise not_found(each.kind, each.name, each.revision, ())
+        return [found[each.kind, each.name, each.revision] for each in wanted]
 
     async def list(self, kind: str) -> tuple[Revision, ...]:
         """Return the latest revision of each document of a kind, by name; see MachineStore."""
@@ -185,9 +203,9 @@ class MongoStore:
                 await documents.create_index([("kind", 1), ("name", 1), ("revision", 1)], unique=True)
                 self._indexed = True
             yield documents
-            _end_if_cancelled()
+            end_if_cancelled()
         except (PyMongoError, DocumentTooLarge) as error:
-            _end_if_cancelled()
+            end_if_cancelled()
             raise store_error(error, self._address) from error
 
 
@@ -233,7 +251,7 @@ def client_options(address: MongoAddress) -> dict[str, Any]:
     return options
 
 
-def _end_if_cancelled() -> None:
+def end_if_cancelled() -> None:
     """Raise CancelledError if the task was cancelled during an operation.
 
     The library takes that for a lost connection, tries once more and goes on, as if nothing had been cancelled.
@@ -285,6 +303,13 @@ def _stored(found: Mapping[str, Any]) -> StoredDocument:
     if not matches:
         raise damaged(facts.kind, facts.name, facts.revision)
     return StoredDocument(facts.kind, facts.name, facts.revision, facts.digest, facts.time_ns, document)
+
+
+def _stored_or_damaged(found: Mapping[str, Any]) -> StoredDocument | DamagedError:
+    try:
+        return _stored(found)
+    except DamagedError as error:
+        return error
 
 
 async def _number_of_latest(documents: "AsyncCollection[dict[str, Any]]", kind: str, name: str) -> int:
@@ -360,7 +385,7 @@ async def _wait_for_revision(
     async with await documents.watch([wanted], max_await_time_ms=int(1e3 * min(timeout_s, 1.0))) as stream:
         for _ in iter(lambda: time.monotonic() < deadline, False):
             found = await stream.try_next()
-            _end_if_cancelled()
+            end_if_cancelled()
             if found is not None:
                 return
             await asyncio.sleep(0.1)  # some servers answer at once that there is nothing

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from gnomon.db.document_file import Connect, DocumentFile
-from gnomon.db.store import Revision, StoredDocument, StoreError
+from gnomon.db.store import DamagedError, Revision, StoredDocument, StoreError
 
 T = TypeVar("T")
 
@@ -35,6 +35,10 @@ class SqliteStore:
     async def get(self, kind: str, name: str, revision: int | None = None) -> StoredDocument:
         """Return the latest revision, or the one asked for; see MachineStore."""
         return await self._run(lambda: self._file.get(kind, name, revision))
+
+    async def read(self, wanted: Sequence[Revision]) -> Sequence[StoredDocument | DamagedError]:
+        """Return the content of some revisions; see MachineStore."""
+        return await self._run(lambda: self._file.read(wanted))
 
     async def list(self, kind: str) -> tuple[Revision, ...]:
         """Return the latest revision of each document of a kind, by name; see MachineStore."""

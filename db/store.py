@@ -108,6 +108,13 @@ class MachineStore(Protocol):
         """The latest revision, or the one asked for. Raises NotFoundError."""
         ...
 
+    async def read(self, wanted: Sequence[Revision]) -> Sequence[StoredDocument | DamagedError]:
+        """The content of some revisions, in their order; DamagedError for what is not what was put.
+
+        Raises NotFoundError if one of them is not here.
+        """
+        ...
+
     async def list(self, kind: str) -> tuple[Revision, ...]:
         """The latest revision of each document of a kind, by name; having none is not an error."""
         ...

@@ -4,7 +4,6 @@ The target itself is the memory of what was done: revisions of a name are added 
 after an interruption, of whatever kind, what is there is a beginning of what will be.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -146,15 +145,8 @@ async def _verify(target: MachineStore, expected: Sequence[Revision], report: Co
 async def _read(
     store: MachineStore, wanted: Sequence[Revision]
 ) -> list[tuple[Revision, StoredDocument | DamagedError]]:
-    """Read revisions, several at a time; a store checks each against its digest."""
-
-    async def read(one: Revision) -> StoredDocument | DamagedError:
-        try:
-            return await store.get(one.kind, one.name, one.revision)
-        except DamagedError as error:
-            return error
-
-    return list(zip(wanted, await asyncio.gather(*map(read, wanted)), strict=True))
+    """Read revisions together; a store checks each against its digest."""
+    return list(zip(wanted, await store.read(wanted), strict=True))
 
 
 def _batches(revisions: Sequence[Revision]) -> Iterator[Sequence[Revision]]:

@@ -111,10 +111,18 @@ class Results:
         """Read a run of this folder by its whole name. Raises ProcedureError if its file is not one."""
         return read_run(self.folder / f"{name}.h5")
 
-    def identifier(self, name: str) -> Identifier:
-        """Read the identifier of a run of this folder by its whole name. Raises ProcedureError."""
+    def head(self, name: str) -> tuple[Run, Identifier]:
+        """Read a run of this folder without its arrays, by its whole name, and its identifier. Raises ProcedureError.
+
+        The file is opened once; one from before there were identifiers is read as a whole, too.
+        """
         path = self.folder / f"{name}.h5"
-        return read_identifier(path, read_head(path))
+        head = read_head(path)
+        try:
+            run = Run.model_validate({**head.document, "data": {}, "parameters": {}, "outcome": None})
+        except ValueError as error:
+            raise ProcedureError(f"{path}: not a file of a run of gnomon: {error}") from error
+        return run, read_identifier(path, head)
 
     def load(self, name: str) -> Run:
         """Load a run by its name, by its file, or the newest of a procedure by the procedure's name.

@@ -21,6 +21,8 @@ from gnomon.services.service_settings import ServiceSettings
 
 Kind = Literal["result", "study", "recording", "snapshot", "calibration"]
 Text = Annotated[str, Query(max_length=200)]
+#: Files that cannot be read, of which an answer has at most so many.
+MAX_UNREAD = 100
 
 
 def data_router(settings: ServiceSettings, calculations: Calculations) -> APIRouter:
@@ -67,9 +69,12 @@ def data_router(settings: ServiceSettings, calculations: Calculations) -> APIRou
 
 def _find(places: CataloguePlaces, query: CatalogueQuery) -> FoundData:
     with Catalogue(places) as catalogue:
-        found = catalogue.find(query)
+        found, unread = catalogue.find(query), catalogue.unread()
         return FoundData(
-            entries=found[: query.count - 1], more=len(found) == query.count, unread=catalogue.unread()[:100]
+            entries=found[: query.count - 1],
+            more=len(found) == query.count,
+            unread=unread[:MAX_UNREAD],
+            unread_total=len(unread),
         )
 
 

@@ -41,7 +41,7 @@ def _lines(results: Results, first: int, count: int) -> ResultList:
     lines = []
     for name in names[first : first + count]:
         try:
-            run, identifier = results.read(name), results.identifier(name)
+            run, identifier = results.head(name)
         except ProcedureError:
             continue
         told = run.provenance

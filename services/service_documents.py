@@ -257,11 +257,12 @@ class ResultList(BaseModel):
 
 
 class FoundData(BaseModel):
-    """Answer of a search: entries, the newest first, and the files that cannot be read; `more`: there are others."""
+    """Answer of a search: entries, the newest first, and files that cannot be read; `more`: there are other entries."""
 
     entries: list[CatalogueEntry]
     more: bool
-    unread: list[Unread]
+    unread: list[Unread] = Field(description="files that cannot be read, at most the first 100")
+    unread_total: int = Field(description="number of all files that cannot be read")
 
 
 class ApprovalLine(BaseModel):

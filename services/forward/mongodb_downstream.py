@@ -3,9 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
+from gnomon.db.mongo_address import MongoAddress, parse_mongo_address
+from gnomon.db.mongo_store import end_if_cancelled, open_client
+from gnomon.db.store import AwayError, StoreError
 from gnomon.ioc.base.forward_config import MongodbConfig
 from gnomon.recorder.command_document import command_document
 from gnomon.services.forward.downstream import DeliveryError, Parcel, RefusedItemError
@@ -35,28 +39,40 @@ class MongodbDownstream:
     @asynccontextmanager
     async def session(self, prefix: str, journal: str) -> "AsyncIterator[MongodbSession]":
         """See `Downstream`."""
-        from pymongo import AsyncMongoClient
-        from pymongo.errors import ConfigurationError, PyMongoError
+        from pymongo.errors import PyMongoError
 
-        config = self._config
-        known: dict[str, Any] = {}
-        if config.user is not None:
-            known = {"username": config.user, "password": self._password}
-        if config.ca_file is not None:
-            known |= {"tls": True, "tlsCAFile": str(config.ca_file)}
         try:
-            client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-                config.uri, serverSelectionTimeoutMS=FIND_MS, timeoutMS=ANSWER_MS, appname="gnomon forward", **known
-            )
-        except (ConfigurationError, ValueError) as error:
-            raise RefusedItemError(f"the address of the database cannot be used: {error}") from error
+            client = open_client(self._address())
+        except AwayError as error:
+            raise DeliveryError(str(error)) from error
+        except StoreError as error:
+            raise RefusedItemError(str(error)) from error
         try:
             await client.admin.command("ping")
-            yield MongodbSession(client[config.database])
+            end_if_cancelled()
+            yield MongodbSession(client[self._config.database])
         except PyMongoError as error:
+            end_if_cancelled()
             raise DeliveryError(_reason(error)) from error
         finally:
             await client.close()
+
+    def _address(self) -> MongoAddress:
+        """The address with all that the configuration says besides. Raises StoreError."""
+        config = self._config
+        address = parse_mongo_address(str(config.uri))
+        known = {name.lower() for name, _ in address.options}
+        ours = {"serverSelectionTimeoutMS": str(FIND_MS), "timeoutMS": str(ANSWER_MS)}
+        if config.ca_file is not None:
+            ours |= {"tls": "true", "tlsCAFile": str(config.ca_file)}
+        more = tuple((name, value) for name, value in ours.items() if name.lower() not in known)
+        return replace(
+            address,
+            database=config.database,
+            user=config.user or "",
+            password=self._password or "",
+            options=(*address.options, *more),
+        )
 
 
 class MongodbSession:
@@ -84,6 +100,7 @@ class MongodbSession:
                 if documents:
                     writes = [ReplaceOne({"_id": key}, each, upsert=True) for key, each in documents.items()]
                     await self._database[name].bulk_write(writes, ordered=True)
+                    end_if_cancelled()
         except (BulkWriteError, DocumentTooLarge, OverflowError) as error:
             raise RefusedItemError(f"the database refuses a document: {_reason(error)}") from error
 

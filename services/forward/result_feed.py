@@ -6,7 +6,9 @@ are set back. Clocks decide in which order results come that wait together, and 
 
 import os
 import time
+from collections import deque
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 
 from gnomon.lattice.files import file_digest
@@ -21,6 +23,8 @@ __all__ = ["ResultFeed"]
 QUIET_NS = 1_000_000_000
 #: A file that is not one of a run is looked at again for so long [ns]; then it counts as somebody else's.
 PATIENCE_NS = 60_000_000_000
+#: Time for which files that one look has found are given out before the folder is looked at again [ns].
+AGAIN_NS = 1_000_000_000
 #: Identities that are kept of files that are gone, at most, besides as many as there are files.
 MAX_GONE = 1000
 
@@ -34,6 +38,8 @@ class ResultFeed:
         self._complete: tuple[int, frozenset[str]] | None = None
         self._first_seen: dict[str, int] = {}
         self._present = frozenset[str]()
+        self._found: deque[ResultPlace] = deque()
+        self._looked_ns = -AGAIN_NS
 
     def all_known(self) -> frozenset[str]:
         """Return the identities of all results; none if there is no folder."""
@@ -45,7 +51,10 @@ class ResultFeed:
         return None if places is None else frozenset(each.identity for each in places if each <= place)
 
     def read(self, known: frozenset[str], count: int) -> list[tuple[ResultPlace, Path]]:
-        """List at most `count` files that are not known, the oldest first, without those that may still be written."""
+        """List at most `count` files that are not known, the oldest first, without those that may still be written.
+
+        The folder is looked at once a second while more of them wait: each look takes as long as there are files.
+        """
         try:
             changed_ns = self._folder.stat().st_mtime_ns
         except OSError:
@@ -54,18 +63,31 @@ class ResultFeed:
             self._folder_seen = changed_ns, time.monotonic_ns()
         if self._complete is not None and self._complete[0] == changed_ns and self._complete[1] <= known:
             return []
-        quiet_folder = time.monotonic_ns() - self._folder_seen[1] >= QUIET_NS
+        if time.monotonic_ns() - self._looked_ns >= AGAIN_NS or not self._quiet(known, 1):
+            self._look(changed_ns, known)
+        return [(each, self._folder / each.name) for each in self._quiet(known, count)]
+
+    def _look(self, changed_ns: int, known: frozenset[str]) -> None:
+        """Find the files that are not known."""
+        now_ns = time.monotonic_ns()
+        quiet_folder = now_ns - self._folder_seen[1] >= QUIET_NS
+        self._found.clear()
         places = self._places()
         if places is None:
-            return []
+            return
+        self._looked_ns = now_ns
         self._present = frozenset(each.identity for each in places)
-        found = sorted(each for each in places if each.identity not in known)
-        now_ns = time.monotonic_ns()
-        self._first_seen = {each.identity: self._first_seen.get(each.identity, now_ns) for each in found}
-        if not found and quiet_folder:
+        self._found.extend(sorted(each for each in places if each.identity not in known))
+        self._first_seen = {each.identity: self._first_seen.get(each.identity, now_ns) for each in self._found}
+        if not self._found and quiet_folder:
             self._complete = changed_ns, known  # until the folder changes
-        quiet = [each for each in found if not self._is_recent(each, QUIET_NS)]
-        return [(each, self._folder / each.name) for each in quiet[:count]]
+
+    def _quiet(self, known: frozenset[str], count: int) -> list[ResultPlace]:
+        """List at most `count` files of the last look that are not known and are not being written."""
+        while self._found and self._found[0].identity in known:
+            self._found.popleft()
+        left = (each for each in self._found if each.identity not in known and not self._is_recent(each, QUIET_NS))
+        return list(islice(left, count))
 
     def load(self, place: ResultPlace) -> tuple[Run, str] | None:
         """Read a run and the digest of its file; None if it is not one. Raises ProcedureError if it may become one."""

@@ -174,7 +174,7 @@ def test_results_and_studies_are_read_and_have_the_identifiers_of_their_content(
     (name,) = results.names()
     digest = (kept / "results" / "orm.sha256").read_text().strip()
     assert results.load("orm").digest == digest
-    assert str(results.identifier(name)) == f"gnomon:result/{digest}"
+    assert str(results.head(name)[1]) == f"gnomon:result/{digest}"
     documents = [read_study(kept / "results" / "studies" / f"study-tune{ending}") for ending in (".h5", ".json")]
     assert documents[0] == documents[1]
     with Catalogue(CataloguePlaces(kept / "results", config)) as catalogue:

@@ -183,6 +183,19 @@ class StoreContract:
         await store.put("machine", "hard", hard, NEW)
         assert repr((await store.get("machine", "hard")).document) == repr(hard)
 
+    async def test_revisions_are_read_together_in_the_order_asked_for(self, store: MachineStore) -> None:
+        asked = [await store.put("machine", "demo", {"version": revision}, revision) for revision in range(3)]
+        asked.append(await store.put("result", "demo", {"x": 1.5}, NEW))
+        asked.append(await store.put("machine", "other", RING, NEW))
+        wanted = [asked[number] for number in (4, 2, 3, 0)]
+        found = await store.read(wanted)
+        assert [each.document for each in found if isinstance(each, StoredDocument)] == [
+            RING, {"version": 2}, {"x": 1.5}, {"version": 0},
+        ]  # fmt: skip
+        assert await store.read(()) == []
+        with pytest.raises(NotFoundError, match="7"):
+            await store.read([asked[0], replace(asked[0], revision=7)])
+
     async def test_waiting_for_a_change_ends(self, stores: Callable[[], MachineStore]) -> None:
         watching, writing = stores(), stores()
         await watching.put("machine", "demo", RING, NEW)

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -82,6 +83,33 @@ def test_a_file_states_its_identifier_and_its_head_is_read_without_arrays(tmp_pa
     assert head.identifier == run.identifier
     assert head.document["note"] == "a note"
     assert {"A", "B", "M", "N", "O"} <= set(head.names)
+
+
+def test_the_head_of_a_result_and_its_identifier_come_from_one_look_into_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, results, opened = orm_run(1), Results(tmp_path), []
+    write_run(run, tmp_path / f"{run.name}.h5")
+    file = h5py.File
+
+    def opening(path: Path, *mode: str) -> Any:
+        opened.append(path)
+        return file(path, *mode)
+
+    monkeypatch.setattr(h5py, "File", opening)
+    head, identifier = results.head(run.name)
+    assert len(opened) == 1
+    assert identifier == run.identifier
+    assert (head.name, head.procedure, head.note, head.provenance) == (
+        run.name,
+        run.procedure,
+        run.note,
+        run.provenance,
+    )
+    assert not head.data
+    (tmp_path / "other.h5").write_bytes(b"junk")
+    with pytest.raises(ProcedureError, match="damaged"):
+        results.head("other")
 
 
 def test_a_file_of_others_with_huge_arrays_or_links_is_refused_before_it_is_read(tmp_path: Path) -> None:

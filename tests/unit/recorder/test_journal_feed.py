@@ -1,12 +1,14 @@
 """Items of a journal: all of them, once, in order, wherever archiving has moved them."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gnomon.lattice import Outcome
-from gnomon.recorder import Journal, JournalError, archive, rotation
+from gnomon.recorder import Journal, JournalError, Reader, archive, rotation
 from gnomon.recorder.journal_feed import (
     JournalFeed,
     JournalItem,
@@ -143,3 +145,28 @@ def test_the_place_before_a_command_and_the_end(late: Path) -> None:
     assert (before.sequence, before.outcome) == (7, 8)
     assert feed.time_after(before) is not None
     assert feed.time_after(end) is None
+
+
+def test_a_reader_that_stands_still_in_the_middle_of_a_reading_holds_no_command_up(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        begin(journal)
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+        with Reader(tmp_path / "journal") as reader:
+            with reader._snapshot():
+                for first in range(2, 8002, 400):  # more than SQLite moves from its log into the file by itself
+                    write(journal, *(applied(n, "Q1", n - 1.0, float(n)) for n in range(first, first + 400)))
+                assert reader.last_sequence() == 1
+            assert reader.last_sequence() == 8001
+
+
+def test_a_reader_that_keeps_the_lock_of_writing_has_commands_refused_and_not_waited_for(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        begin(journal)
+        write(journal, applied(1, "Q1", 0.0, 1.0))
+        with closing(sqlite3.connect(tmp_path / "journal", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(JournalError, match="database is locked"):  # after SQLite's own 2 s
+                write(journal, applied(2, "Q1", 1.0, 2.0))
+            other.execute("ROLLBACK")
+            write(journal, applied(2, "Q1", 1.0, 2.0))
+        assert journal.next_sequence == 3

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gnomon.services import data_routes
 from gnomon.services.catalogue import Catalogue, CataloguePlaces, Removal, remove
 from unit.procedures.test_results import orm_run
 from unit.services.catalogue.kept_things import FIRST, SECOND, STUDY, keep_all, made_places
@@ -31,6 +32,7 @@ async def test_data_are_found_by_words_and_fields(asking: httpx.AsyncClient, pla
     assert {entry["name"] for entry in everything["entries"]} == {FIRST, SECOND, STUDY, "bump", "flat"}
     assert not everything["more"]
     assert "damaged" in everything["unread"][0]["reason"]
+    assert everything["unread_total"] == 1
     asked = {
         "words": "orm",
         "kind": "result",
@@ -46,6 +48,16 @@ async def test_data_are_found_by_words_and_fields(asking: httpx.AsyncClient, pla
     assert carla["entries"][0]["sources"] == [str(orm_run(1, FIRST).identifier)]
     for wrong in ({"kind": "orm"}, {"since": "then"}, {"until": "0.5"}):
         assert (await asking.get("/v1/data", params=wrong)).status_code == 422
+
+
+async def test_all_files_that_cannot_be_read_are_counted_though_not_all_are_named(
+    asking: httpx.AsyncClient, places: CataloguePlaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_routes, "MAX_UNREAD", 2)
+    for number in range(3):
+        (places.results / f"broken-{number}.h5").write_bytes(b"junk")
+    told = (await asking.get("/v1/data")).json()
+    assert (len(told["unread"]), told["unread_total"]) == (2, 3)
 
 
 async def test_an_identifier_is_resolved_by_its_beginning_and_a_removed_one_tells_why(

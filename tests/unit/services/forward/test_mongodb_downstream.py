@@ -1,5 +1,7 @@
 """The copy in MongoDB: a document for each command, the newest of it, under its key; and what refusals mean."""
 
+import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,46 @@ async def test_a_document_that_is_refused_stops_the_copy(parcels: list[Parcel]) 
     database[COMMANDS].refuses = True
     with pytest.raises(RefusedItemError, match="refuses a document"):
         await MongodbSession(database).deliver(parcels)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"uri": "mongodb://127.0.0.1:9/?tsl=true"}, "tsl"),
+        ({"uri": "mongodb://127.0.0.1:9/", "ca_file": Path("/none/ca.pem")}, "ca.pem"),
+        ({"uri": "mongodb://127.0.0.1:9/?tls=maybe"}, "tls"),
+    ],
+    ids=["an option that is not known", "certificates that are not there", "a value that is none"],
+)
+async def test_an_address_that_cannot_be_used_stops_the_copy(more: dict[str, Any], reason: str) -> None:
+    with pytest.raises(RefusedItemError, match=reason):
+        async with MongodbDownstream(MongodbConfig(**more)).session("TWIN:", "j"):
+            pass
+
+
+def test_the_configuration_completes_the_address() -> None:
+    config = MongodbConfig(uri="mongodb://host/?timeoutMS=5", user="anna", database="ring", ca_file=Path("/ca.pem"))
+    address = MongodbDownstream(config, "secret")._address()
+    assert (address.database, address.user, address.secret()) == ("ring", "anna", "secret")
+    options = dict(address.options)
+    assert (options["timeoutMS"], options["tls"], options["tlsCAFile"]) == ("5", "true", "/ca.pem")
+    assert "secret" not in address.uri()
+
+
+async def test_an_end_during_a_delivery_is_an_end(parcels: list[Parcel]) -> None:
+    class Swallows(FakeCollection):
+        """As the driver, which takes a task that was cancelled for a lost connection and tries once more."""
+
+        async def bulk_write(self, writes: list[Any], *, ordered: bool) -> None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600.0)
+            await super().bulk_write(writes, ordered=ordered)
+
+    delivering = asyncio.create_task(MongodbSession({COMMANDS: Swallows()}).deliver(parcels))
+    await asyncio.sleep(0.01)
+    delivering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await delivering
 
 
 async def test_nobody_there_is_told_and_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:

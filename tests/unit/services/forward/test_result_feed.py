@@ -49,6 +49,36 @@ def test_results_that_wait_come_in_the_order_in_which_they_were_finished(tmp_pat
     assert names(feed.read(identities(found), 10)) == ["c"]
 
 
+def test_a_backlog_is_given_out_without_a_look_at_the_folder_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed, looks = ResultFeed(tmp_path), 0
+    for number in range(20):
+        (tmp_path / f"run-{number:02d}.h5").write_bytes(b"x")
+
+    def looking() -> list[ResultPlace] | None:
+        nonlocal looks
+        looks += 1
+        return places()
+
+    places = feed._places
+    monkeypatch.setattr(feed, "_places", looking)
+    monkeypatch.setattr(result_feed, "AGAIN_NS", 3600 * 10**9)
+    known, came = frozenset[str](), []
+    while found := feed.read(known, 1):
+        came += names(found)
+        assert feed.read(known, 1) == found  # it was not delivered: it comes again
+        known |= identities(found)
+    assert came == [f"run-{number:02d}" for number in range(20)]
+    assert looks == 2  # the second one finds nothing more
+    monkeypatch.setattr(result_feed, "AGAIN_NS", 0)
+    (tmp_path / "run-20.h5").write_bytes(b"x")
+    (tmp_path / "run-21.h5").write_bytes(b"x")
+    assert names(feed.read(known, 1)) == ["run-20"]
+    os.unlink(tmp_path / "run-20.h5")
+    assert names(feed.read(known, 1)) == ["run-21"]
+
+
 def test_a_result_that_is_older_by_its_clock_than_one_that_was_delivered_comes(tmp_path: Path) -> None:
     feed = ResultFeed(tmp_path)
     save(tmp_path, "late")
