@@ -1,8 +1,12 @@
 """Entry points of the compiled tracking code: carry blocks of particles through the tracking table, turn by turn."""
 
+import math
+
 import numpy as np
 
+from gnomon.lattice.units import SPEED_OF_LIGHT
 from gnomon.propagator.compiled import Floats, Integers, compiled, kernel
+from gnomon.propagator.ensembles import lane_passes as passes
 from gnomon.propagator.ensembles.lanes import (
     CT,
     DELTA,
@@ -11,19 +15,10 @@ from gnomon.propagator.ensembles.lanes import (
     PY,
     WEIGHT,
     Y,
-    cavity,
     change_frame,
-    corrector,
     count_outside,
-    coupled,
-    drift,
-    edge,
-    general,
-    kick,
-    linear,
-    quadrupole,
-    sextupole,
 )
+from gnomon.propagator.live.affine_maps import edge_psi
 from gnomon.propagator.live.misalignment import write_frames
 
 #: Kinds of rows of the tracking table.
@@ -42,6 +37,33 @@ FIELDS_END, EDGES_END, WAVE_END = ENTRANCE, VOLTAGE, VALUES
 #: An aperture's shape, and the columns of its opening: half widths and centre [m].
 NO_APERTURE, RECTANGLE, ELLIPSE = range(3)
 HALF_X, HALF_Y, AT_X, AT_Y = range(4)
+
+
+#: Half angle of the soft-edge correction [rad] up to which a series gives its tangent to the last digit.
+SMALL = 0.04
+
+
+@compiled
+def edge(curvature: float, angle: float, gap: float, fint: float, s: Floats) -> None:
+    """Pass a bend's edge, in the fastest way that is exact for it."""
+    psi = edge_psi(curvature, angle, gap, fint)
+    if psi == 0.0:
+        passes.hard_edge(curvature, angle, s)
+    elif abs(psi) > SMALL:
+        passes.soft_edge(curvature, angle, gap, fint, s)
+    else:
+        passes.near_edge(curvature, angle, gap, fint, s)
+
+
+@compiled
+def cavity(length: float, voltage: float, frequency: float, slip: float, turn: int, s: Floats) -> None:
+    """Pass a cavity: `voltage` over the beam's energy, `frequency` [Hz], `slip` [m] of its wave per turn.
+
+    A particle that loses all momentum becomes NaN in the drift after it, and so is lost.
+    """
+    passes.drift(0.5 * length, s)
+    passes.accelerate(voltage, 2.0 * math.pi * frequency / SPEED_OF_LIGHT, slip * turn, s)
+    passes.drift(0.5 * length, s)
 
 
 @kernel
@@ -142,21 +164,21 @@ def run_blocks(
                 if v[CURVATURE] != 0.0:
                     edge(v[CURVATURE], v[ENTRANCE], v[GAP], v[FINT_ENTRANCE], s)
                 if kind == DRIFT:
-                    drift(v[LENGTH], s)
+                    passes.drift(v[LENGTH], s)
                 elif kind == QUADRUPOLE:
-                    quadrupole(v[LENGTH], slices[row], v[B2], s)
+                    passes.quadrupole(v[LENGTH], slices[row], v[B2], s)
                 elif kind == COUPLED:
-                    coupled(v[LENGTH], slices[row], v[B2], v[A2], s)
+                    passes.coupled(v[LENGTH], slices[row], v[B2], v[A2], s)
                 elif kind == SEXTUPOLE:
-                    sextupole(v[LENGTH], slices[row], v[B1], v[A1], v[B3], s)
+                    passes.sextupole(v[LENGTH], slices[row], v[B1], v[A1], v[B3], s)
                 elif kind == LINEAR:
-                    linear(v[LENGTH], slices[row], v[B1], v[A1], v[B2], v[A2], v[CURVATURE], s)
+                    passes.linear(v[LENGTH], slices[row], v[B1], v[A1], v[B2], v[A2], v[CURVATURE], s)
                 elif kind == GENERAL:
-                    general(v[LENGTH], slices[row], v[CURVATURE], v[B1:FIELDS_END], s)
+                    passes.general(v[LENGTH], slices[row], v[CURVATURE], v[B1:FIELDS_END], s)
                 elif kind == THIN:
-                    kick(1.0, 0.0, v[B1:FIELDS_END], s)
+                    passes.thin(v[B1:FIELDS_END], s)
                 elif kind == CORRECTOR:
-                    corrector(v[LENGTH], v[KICK_X], v[KICK_Y], s)
+                    passes.corrector(v[LENGTH], v[KICK_X], v[KICK_Y], s)
                 elif kind == CAVITY:
                     cavity(v[LENGTH], v[VOLTAGE], v[FREQUENCY], v[SLIP], lap, s)
                 if v[CURVATURE] != 0.0:

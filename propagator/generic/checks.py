@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from gnomon.lattice.elements import Bend, Element, Multipole, Octupole, Quadrupole, Sextupole
 from gnomon.propagator.generic.generic_errors import ProgramError
 from gnomon.propagator.generic.knobs import UNITS, unit_of
-from gnomon.propagator.generic.number_types import Number, is_plain, is_zero
+from gnomon.propagator.physics.number_types import Number, is_plain, is_zero
 
 #: A strength is too large when one magnet deflects a particle at this distance [m] by more than this [rad].
 DISTANCE, MAX_KICK = 0.01, 1.0

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.propagator.generic.generic_errors import PropagationError
-from gnomon.propagator.generic.phase_space import PhaseSpace
 from gnomon.propagator.generic.preprocessor import Program
 from gnomon.propagator.generic.processor import propagate
+from gnomon.propagator.physics.phase_space import PhaseSpace
 
 Floats = NDArray[np.float64]
 

@@ -15,10 +15,10 @@ from gnomon.lattice import Lattice
 from gnomon.propagator.generic.closed_orbit import TRANSVERSE, closed_orbit
 from gnomon.propagator.generic.generic_errors import SeriesError
 from gnomon.propagator.generic.normal_modes import find_modes
-from gnomon.propagator.generic.phase_space import PhaseSpace
 from gnomon.propagator.generic.power_series import TpsSpace, TruncatedPowerSeries
 from gnomon.propagator.generic.preprocessor import Program
 from gnomon.propagator.generic.processor import propagate
+from gnomon.propagator.physics.phase_space import PhaseSpace
 
 Floats = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from gnomon.propagator.generic.number_types import Number
-from gnomon.propagator.generic.phase_space import PhaseSpace
 from gnomon.propagator.generic.preprocessor import Program
+from gnomon.propagator.physics.number_types import Number
+from gnomon.propagator.physics.phase_space import PhaseSpace
 
 
 class Observer(Protocol):

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 from gnomon.lattice import Lattice
 from gnomon.lattice.elements import Bend, Element, Monitor
 from gnomon.propagator.generic.checks import check_closure, check_element
-from gnomon.propagator.generic.element_physics import Description, description_of
-from gnomon.propagator.generic.generic_errors import KnobError
-from gnomon.propagator.generic.integrators import YOSHIDA, Integrator
+from gnomon.propagator.generic.generic_errors import KnobError, ProgramError
 from gnomon.propagator.generic.knobs import Knob, Place, find_place
-from gnomon.propagator.generic.number_types import Number
-from gnomon.propagator.generic.phase_space import PhaseSpace
+from gnomon.propagator.physics.element_physics import Description, descriptions
+from gnomon.propagator.physics.integrators import YOSHIDA, Integrator
+from gnomon.propagator.physics.number_types import Number
+from gnomon.propagator.physics.phase_space import PhaseSpace
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,14 @@ class Program:
         places = _distinct({knob: find_place(knob, None, every, index) for knob in knobs or ()})
         given = {place: (knobs or {})[knob] for knob, place in places.items()}
         return _compiled(name, every, given, energy_ev, energy_ev > 0.0, integrator, closed)
+
+
+def description_of(element: Element) -> Description:
+    """Return the physics of an element. Raises ProgramError when none is registered."""
+    if type(element) not in descriptions:
+        kind = type(element).__name__
+        raise ProgramError(f"{element.name}: a {kind} has no description; register one with `describes`")
+    return descriptions[type(element)]
 
 
 def knob_places(lattice: Lattice, knobs: Iterable[Knob]) -> dict[Knob, Place]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from gnomon.propagator.generic.generic_errors import PropagationError
-from gnomon.propagator.generic.phase_space import PhaseSpace, check_phase_space
 from gnomon.propagator.generic.postprocessor import Observer
 from gnomon.propagator.generic.preprocessor import Program
+from gnomon.propagator.physics.number_types import is_plain
+from gnomon.propagator.physics.phase_space import PhaseSpace
 
 
 def propagate(
@@ -50,3 +51,16 @@ def propagate(
             for observer in watching[-1]:
                 observer.observe(turn, len(program.steps), ray)
     return ray
+
+
+def check_phase_space(ray: PhaseSpace) -> None:
+    """Raise PropagationError for no particles, arrays of different shapes, or a particle without forward momentum."""
+    shapes = {np.shape(value) for value in ray if isinstance(value, np.ndarray)}
+    if len(shapes) > 1:
+        raise PropagationError(f"the coordinates have different shapes: {', '.join(map(str, sorted(shapes)))}")
+    if shapes and 0 in shapes.pop():
+        raise PropagationError("0 particles: there is nothing to propagate; give at least one")
+    if isinstance(ray.delta, np.ndarray) or is_plain(ray.delta):
+        smallest = float(np.min(ray.delta))
+        if smallest <= -1.0:
+            raise PropagationError(f"delta {smallest:g}: a momentum deviation must be above -1")

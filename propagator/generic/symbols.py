@@ -8,11 +8,11 @@ except ImportError as missing:
     raise ImportError("formulas need sympy: pip install 'gnomon[symbols]'", name="sympy") from missing
 
 from gnomon.propagator.generic.closed_orbit import TRANSVERSE
-from gnomon.propagator.generic.integrators import Integrator, yoshida
-from gnomon.propagator.generic.number_types import register_number
-from gnomon.propagator.generic.phase_space import PhaseSpace
 from gnomon.propagator.generic.preprocessor import Program
 from gnomon.propagator.generic.processor import propagate
+from gnomon.propagator.physics.integrators import Integrator, yoshida
+from gnomon.propagator.physics.number_types import register_number
+from gnomon.propagator.physics.phase_space import PhaseSpace
 
 register_number(sympy.Basic, sympy)
 

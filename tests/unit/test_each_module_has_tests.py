@@ -32,6 +32,7 @@ AS_A_WHOLE = {
     "lattice/exchange/madx/": "the reader of MAD-X: whole files, against MAD-X itself",
     "procedures/plans/": "plans: through `measure`, on devices of a model in the test's process",
     "propagator/generic/": "the description for every type of number: against pyAT and the live model",
+    "propagator/physics/": "the description itself: through generic, against pyAT and the live model, and codegen",
     "propagator/studies/": "studies: their results and files, through `gnomon.propagator.studies`",
     "propagator/studies/pictures/": "pictures of studies: through `gnomon study` with --plot",
     "services/": "services over HTTP: through the application, with a client in the test's process",

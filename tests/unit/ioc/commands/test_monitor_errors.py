@@ -12,8 +12,8 @@ from gnomon.ioc.commands.validation import SetpointRequest, parse_set
 from gnomon.ioc.outputs.readings import Readings
 from gnomon.ioc.outputs.reference_orbit import ReferenceOrbit
 from gnomon.lattice import Ring, Setting
-from gnomon.propagator.generic.frames import into_frame
-from gnomon.propagator.generic.phase_space import PhaseSpace
+from gnomon.propagator.physics.frames import into_frame
+from gnomon.propagator.physics.phase_space import PhaseSpace
 from unit.ioc.rig import CLIENT, RING, Rig, beam, running
 
 NOMINAL = RING.nominal

@@ -32,7 +32,7 @@ from gnomon.propagator.generic import (
     describes,
     propagate,
 )
-from gnomon.propagator.generic.element_physics import description_of
+from gnomon.propagator.generic.preprocessor import description_of
 from unit.propagator.small_ring import FreeLattice, SmallRing, small_elements
 
 QUADRUPOLE = Quadrupole(name="Q", length=0.3, b=(0.0, 1.9, 0.0, 0.0))

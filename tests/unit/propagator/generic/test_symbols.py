@@ -8,8 +8,8 @@ import sympy
 
 from gnomon.lattice.elements import Bend, Drift, Element, Multipole, Quadrupole
 from gnomon.propagator.generic import PhaseSpace, Program, propagate
-from gnomon.propagator.generic.integrators import YOSHIDA, Integrator
 from gnomon.propagator.generic.symbols import DRIFT_KICK_DRIFT, EXACT_YOSHIDA, symbolic_matrix
+from gnomon.propagator.physics.integrators import YOSHIDA, Integrator
 
 k, L, f, D = sympy.symbols("k L f D", positive=True)
 

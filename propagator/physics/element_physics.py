@@ -4,7 +4,8 @@ A description is a function: it takes a phase space and the element's parameters
 of any type) and returns the phase space at the exit. `describes` registers it for classes of elements; a new element
 needs nothing else. A class that is not registered is refused, even if its base class is. The conventions are pyAT's:
 StrMPoleSymplectic4Pass, BndMPoleSymplectic4Pass with fringe method 1, ThinMPolePass, CorrectorPass, CavityPass. The
-compiled kernels implement the same physics in numba; tests compare the two.
+passes of tracking are generated from these functions (`propagator.codegen`); the other kernels implement the same
+physics by hand, and tests compare the two.
 """
 
 from collections.abc import Callable
@@ -25,10 +26,10 @@ from gnomon.lattice.elements import (
     Sextupole,
 )
 from gnomon.lattice.units import SPEED_OF_LIGHT
-from gnomon.propagator.generic.frames import into_frame, out_of_frame
-from gnomon.propagator.generic.generic_errors import ProgramError
-from gnomon.propagator.generic.number_types import Number, functions_of, is_zero
-from gnomon.propagator.generic.phase_space import PhaseSpace
+from gnomon.propagator.physics.frames import into_frame, out_of_frame
+from gnomon.propagator.physics.number_types import Number, functions_of, is_zero
+from gnomon.propagator.physics.phase_space import PhaseSpace
+from gnomon.propagator.physics.repetition import Stage, repeated
 
 #: The fields of an element, its `integrator`, and for cavities `energy_ev` and `cavities` (True if they are on).
 Parameters = SimpleNamespace
@@ -38,25 +39,17 @@ D = TypeVar("D", bound=Description)
 
 PI = 3.141592653589793
 
-_descriptions: dict[type[Element], Description] = {}
+descriptions: dict[type[Element], Description] = {}
 
 
 def describes(*kinds: type[Element]) -> Callable[[D], D]:
     """Register a function as the physics of classes of elements."""
 
     def register(description: D) -> D:
-        _descriptions.update(dict.fromkeys(kinds, description))
+        descriptions.update(dict.fromkeys(kinds, description))
         return description
 
     return register
-
-
-def description_of(element: Element) -> Description:
-    """Return the physics of an element. Raises ProgramError when none is registered."""
-    if type(element) not in _descriptions:
-        kind = type(element).__name__
-        raise ProgramError(f"{element.name}: a {kind} has no description; register one with `describes`")
-    return _descriptions[type(element)]
 
 
 @describes(Drift, Marker, Monitor)
@@ -89,9 +82,14 @@ def cavity(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
     if not e.cavities or is_zero(e.voltage):
         return free_space(ray, e)
     ray = ray if is_zero(e.length) else drift(ray, e.length / 2)
-    phase = 2 * PI * e.frequency * ray.ct / SPEED_OF_LIGHT
-    ray = ray._replace(delta=ray.delta - e.voltage / e.energy_ev * functions_of(phase).sin(phase))
+    ray = accelerate(ray, e.voltage / e.energy_ev, 2 * PI * e.frequency / SPEED_OF_LIGHT, 0.0)
     return ray if is_zero(e.length) else drift(ray, e.length / 2)
+
+
+def accelerate(ray: PhaseSpace, voltage: Number, wave: Number, late: Number) -> PhaseSpace:
+    """Apply a cavity's kick: delta -= `voltage` sin(`wave` (ct - `late`)); voltage over energy, 1/m, m."""
+    phase = wave * (ray.ct - late)
+    return ray._replace(delta=ray.delta - voltage * functions_of(phase).sin(phase))
 
 
 def drift(ray: PhaseSpace, length: Number) -> PhaseSpace:
@@ -102,14 +100,14 @@ def drift(ray: PhaseSpace, length: Number) -> PhaseSpace:
 
 def drift_on(ray: PhaseSpace, length: Number, weight: Number) -> PhaseSpace:
     """Drift by `length` [m], `weight` = 1 / (1 + delta) being known already."""
-    slope_x, slope_y = ray.px * weight, ray.py * weight
+    reach = length * weight
     return PhaseSpace(
-        ray.x + length * slope_x,
+        ray.x + reach * ray.px,
         ray.px,
-        ray.y + length * slope_y,
+        ray.y + reach * ray.py,
         ray.py,
         ray.delta,
-        ray.ct + length * ((slope_x * slope_x + slope_y * slope_y) / 2),
+        ray.ct + length / 2 * ((weight * weight) * (ray.px * ray.px + ray.py * ray.py)),
     )
 
 
@@ -143,14 +141,18 @@ def body(ray: PhaseSpace, e: Parameters, curvature: Number = 0.0) -> PhaseSpace:
     step = e.length / e.slices
     drifts = [fraction * step for fraction in e.integrator.drifts]
     kicks = [fraction * step for fraction in e.integrator.kicks]
-    between = drifts[-1] + drifts[0]
     weight = 1 / (1 + ray.delta)
-    for number in range(e.slices):
-        ray = drift_on(ray, between if number else drifts[0], weight)
-        ray = kick(ray, kicks[0], normal, skew, curvature)
-        for length, strength in zip(drifts[1:-1], kicks[1:], strict=True):
-            ray = kick(drift_on(ray, length, weight), strength, normal, skew, curvature)
-    return drift_on(ray, drifts[-1], weight)
+
+    def stage(strength: Number, length: Number | None) -> Stage:
+        def kick_and_drift(ray: PhaseSpace, ahead: Number) -> PhaseSpace:
+            ray = kick(ray, strength, normal, skew, curvature)
+            return drift_on(ray, ahead if length is None else length, weight)
+
+        return kick_and_drift
+
+    stages = [stage(*both) for both in zip(kicks, (*drifts[1:-1], None), strict=True)]
+    ray = drift_on(ray, drifts[0], weight)
+    return repeated(e.slices, stages, ray, drifts[-1] + drifts[0], drifts[-1])
 
 
 def bend_in_its_frame(ray: PhaseSpace, e: Parameters) -> PhaseSpace:
@@ -172,7 +174,8 @@ def edge(ray: PhaseSpace, curvature: Number, angle: Number, gap: Number, fint: N
     vertical = tan
     if not (is_zero(gap) or is_zero(fint)):
         sin, cos = functions_of(angle).sin(angle), functions_of(angle).cos(angle)
-        corrected = angle - curvature * gap * fint * (1 + sin * sin) / cos / (1 + ray.delta)
+        psi = curvature * gap * fint * (1 + sin * sin) / cos
+        corrected = angle - psi * (1 / (1 + ray.delta))
         vertical = functions_of(corrected).tan(corrected)
     return ray._replace(px=ray.px + curvature * tan * ray.x, py=ray.py - curvature * vertical * ray.y)
 

@@ -5,8 +5,8 @@ frame's path is a straight line, as in pyAT: lengths along it are not divided by
 frame as directions do.
 """
 
-from gnomon.propagator.generic.number_types import Number, functions_of
-from gnomon.propagator.generic.phase_space import PhaseSpace
+from gnomon.propagator.physics.number_types import Number, functions_of
+from gnomon.propagator.physics.phase_space import PhaseSpace
 
 Rotation = tuple[tuple[Number, Number, Number], tuple[Number, Number, Number], tuple[Number, Number, Number]]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gnomon.propagator.generic.number_types import Number
+from gnomon.propagator.physics.number_types import Number
 
 
 @dataclass(frozen=True, slots=True)
