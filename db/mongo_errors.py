@@ -1,6 +1,6 @@
 """Failures of a MongoDB server as errors that say which database, what happened, and what to do."""
 
-from gnomon.db.mongo_address import PASSWORD_VARIABLE, MongoAddress
+from gnomon.db.mongo_address import FILE_OPTIONS, PASSWORD_VARIABLE, MongoAddress
 from gnomon.db.store import AwayError, StoreError, TooLargeError
 
 __all__ = ["NO_CHANGE_STREAMS", "is_duplicate", "store_error"]
@@ -65,7 +65,9 @@ def store_error(error: Exception, address: MongoAddress) -> StoreError:
                 "file in the address (?passwordFile=FILE)"
             )
         case InvalidURI() | ConfigurationError() | ValueError() | OSError() | UserWarning():
-            return StoreError(f"{address}: the address cannot be used ({reason}): check host, port and options")
+            given = ", ".join(f"{k}={v}" if k in FILE_OPTIONS else k for k, v in address.options)
+            check = f"host, port and options ({given})" if given else "host and port"
+            return StoreError(f"{address}: the address cannot be used ({reason}): check {check}")
     return StoreError(f"{address}: the document store failed: {reason}")
 
 

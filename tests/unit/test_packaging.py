@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import gnomon
+from gnomon.propagator.codegen.generated_modules import MODULES
 from tools.folders import FOLDERS, ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -102,5 +103,6 @@ def test_source_files_stay_short_enough_to_read() -> None:
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*.py")
     }
-    assert lengths
-    assert {name: lines for name, lines in lengths.items() if lines > 500} == {}
+    written = lengths.keys() - {f"propagator/{name}" for name in MODULES}  # the others are written by a generator
+    assert written
+    assert {name: lengths[name] for name in written if lengths[name] > 500} == {}

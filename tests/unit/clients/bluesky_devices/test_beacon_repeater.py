@@ -34,7 +34,7 @@ async def connect():
     try:
         await readable("ca", float, "NOBODY:HAS:THIS").connect(timeout=0.3)
     except Exception as error:
-        print(type(error).__name__)
+        print(type(error).__name__, flush=True)
 asyncio.run(connect())
 os._exit(0)
 """
