@@ -114,7 +114,7 @@ def pytest_collection_finish() -> None:
     """
     make_clients_patient()
     gc.freeze()
-    gc.set_threshold(30_000, 20, 100)
+    gc.set_threshold(3_000, 20, 100)
 
 
 @pytest.fixture

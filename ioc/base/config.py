@@ -208,8 +208,7 @@ class ShadowConfig(Section):
     settle_s: float = Field(
         default=0.1,
         ge=0.0,
-        description="time after the machine's last setpoint change during which readings do not count, besides the "
-        "time over which they average (`averaging_s` in the PV document) [s]",
+        description="time after the machine's last setpoint change during which readings do not count [s]",
     )
     monitor_noise_m: float = Field(
         default=1e-6, gt=0.0, description="noise of beam position monitors (standard deviation) [m]"
@@ -299,7 +298,7 @@ class Config(Section):
         return self
 
     def beside(self, folder: Path) -> Self:
-        """As of every section; a machine or PV document that is given as a file (*.json), too."""
+        """As of every section; a machine or PV document that is given as a JSON file, too."""
         given = {"machine": self.machine, "pvs": self.pvs or ""}
         files = {key: str(full_path(Path(file), folder)) for key, file in given.items() if file.endswith(".json")}
         return super().beside(folder).model_copy(update=files)

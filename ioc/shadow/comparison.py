@@ -1,8 +1,7 @@
 """Comparison of the machine's readings with the model's: not while either is still on its way.
 
 A reading is compared `settle_s` after it came, so that setpoints which belong to it have come as well. It counts if its
-average began `settle_s` after the machine's last change, by the machine's time stamps, and the model's outputs contain
-that change.
+time stamp is later than the machine's last change by `settle_s`, and the model's outputs contain that change.
 """
 
 import asyncio
@@ -134,9 +133,7 @@ class Comparison:
             return
         fresh = candidate.fresh(self._wall_ns(), self._stale_ns)
         since_ns = follower.changed_ns + round(self._settle_s * 1e9)
-        averaging_ns = [round(1e9 * seconds) for seconds in self._measured.averaging_s]
-        stamps = (candidate.position_ns[fresh[0]], candidate.tune_ns[fresh[1]])
-        times = [int(began) for each, ns in zip(stamps, averaging_ns, strict=True) for began in each - ns]
+        times = (*candidate.position_ns[fresh[0]], *candidate.tune_ns[fresh[1]])
         belongs = bool(times) and follower.settled and min(times) >= since_ns
         if belongs and self._bounds is not None and self._lattice is not None:
             lattice = self._lattice()

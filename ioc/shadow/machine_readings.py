@@ -52,11 +52,6 @@ class MachineReadings:
         self._tunes = np.full(2, np.nan)
         self._tune_ns = np.full(2, NEVER, dtype=np.int64)
         read = {reading.source for reading in readings.values()}
-        of_tunes = {source for planes in TUNES for source in planes}
-        tunes = [reading.averaging_s for reading in readings.values() if reading.source in of_tunes]
-        positions = [reading.averaging_s for reading in readings.values() if reading.source not in of_tunes]
-        #: Longest times over which readings of positions, and of tunes, average [s].
-        self.averaging_s = max(positions, default=0.0), max(tunes, default=0.0)
         self._tune_source = next((planes for planes in TUNES if read.intersection(planes)), None)
 
     def updated(self, updates: Sequence[Update]) -> bool:

@@ -36,15 +36,11 @@ class Setpoint:
 
 @dataclass(frozen=True, slots=True)
 class ReadingSource:
-    """Subject of a reading: a source, for one monitor its number (else -1), and how many units make one m or 1.
-
-    `averaging_s` is the time over which it averages.
-    """
+    """Subject of a reading: a source, for one monitor its number (else -1), and how many units make one m or 1."""
 
     source: Source
     monitor: int
     scale: float
-    averaging_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -124,16 +120,13 @@ def _readings(specs: Sequence[PvSpec], ring: Ring) -> list[tuple[PvSpec, Reading
     by_source: dict[Source, list[PvSpec]] = {source: [] for source in SOURCES.values()}
     for spec in specs:
         by_source[SOURCES[spec.source]].append(spec)
-
-    def reading(spec: PvSpec, source: Source, monitor: int = -1) -> tuple[PvSpec, ReadingSource]:
-        return spec, ReadingSource(source, monitor, spec.scale, spec.averaging_s)
-
-    found = [reading(spec, source) for source in ALL_POSITIONS for spec in by_source[source]][:1]
+    found = [(s, ReadingSource(source, -1, s.scale)) for source in ALL_POSITIONS for s in by_source[source]][:1]
     if not found:
         for source in sources.MONITOR:
-            found += [reading(spec, source, bpms[spec.device]) for spec in by_source[source]]
+            found += [(s, ReadingSource(source, bpms[s.device], s.scale)) for s in by_source[source]]
     for planes in TUNES:
         if all(by_source[source] for source in planes):
-            found += [reading(by_source[source][0], source) for source in planes]
+            firsts = [(source, by_source[source][0]) for source in planes]
+            found += [(s, ReadingSource(source, -1, s.scale)) for source, s in firsts]
             break
     return found

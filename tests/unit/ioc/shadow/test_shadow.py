@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +76,7 @@ async def following(
         shadow["calibration"] = "newest"
     config = changed(Config(prefix="T:"), {"role": "shadow", "shadow": shadow})
     async with running(folder, compute) as rig:
-        # Instruments of this machine do not average: tests would take seconds.
-        services = replace(rig.services, specs=[replace(spec, averaging_s=0.0) for spec in rig.services.specs])
-        mode = shadow_assembly.make_mode(config, RING, services, rig.controls)
+        mode = shadow_assembly.make_mode(config, RING, rig.services, rig.controls)
         mode.begin()
         try:
             yield rig, links[0]
