@@ -41,7 +41,7 @@ class PassWriter:
     def __init__(self, parts: Sequence[Repetition], sources: Mapping[str, str]) -> None:
         self.parts, self.sources = parts, sources
         roots = [value for part in parts for value in (part.count, part.between, part.last)]
-        self.counts = users([*roots, *(value for part in parts for loop in part.loops for value in loop.end)])
+        self.counts = users([*roots, *(value for part in parts for loop in part.loops for value in loop.results)])
         self.names: dict[int, str] = {}
         self.written: dict[Level, set[int]] = {level: set() for level in Level}
         self.lines: dict[Level, list[str]] = {level: [] for level in Level}
@@ -64,6 +64,8 @@ class PassWriter:
 
     def loop(self, loop: LaneLoop) -> list[str]:
         """Return the lines of one loop over the lanes."""
+        if loop.length is not None:
+            return [f"drift({self.text(loop.length, Level.SLICE)[0]}, s)"]
         self.written[Level.LANE], self.lines[Level.LANE] = set(), []
         stores = []
         if loop.end.delta is not loop.start.delta:

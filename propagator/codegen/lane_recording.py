@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gnomon.propagator.codegen.codegen_error import CodegenError
-from gnomon.propagator.codegen.recorded_numbers import Level, Tape, Value
+from gnomon.propagator.codegen.recorded_numbers import Level, Recorded, Tape, Value
 from gnomon.propagator.codegen.regrouping import regrouped
+from gnomon.propagator.physics.element_physics import drift
 from gnomon.propagator.physics.number_types import Number
 from gnomon.propagator.physics.phase_space import COORDINATES, PhaseSpace
 from gnomon.propagator.physics.repetition import Stage
@@ -16,10 +17,19 @@ WEIGHT = "w"
 
 @dataclass
 class LaneLoop:
-    """One loop over the lanes: the coordinates at its beginning and at its end."""
+    """One loop over the lanes: the coordinates at its beginning and at its end.
+
+    One that drifts by a `length` [m] alone is the pass `drift`; else that is None.
+    """
 
     start: PhaseSpace
     end: PhaseSpace
+    length: Value = None
+
+    @property
+    def results(self) -> tuple[Value, ...]:
+        """Numbers that the loop needs."""
+        return self.end if self.length is None else (self.length,)
 
 
 @dataclass
@@ -56,14 +66,15 @@ class LaneRecording:
         for part in self._parts:
             part.loops = [loop for loop in part.loops if loop.start != loop.end]
             for loop in part.loops if regroup else ():
-                loop.end = PhaseSpace._make(regrouped(self.tape, loop.end))
+                if loop.length is None:
+                    loop.end = PhaseSpace._make(regrouped(self.tape, loop.end))
         return [part for part in self._parts if part.loops]
 
     def repeat(
         self, count: Number, stages: Sequence[Stage], ray: PhaseSpace, between: Number, last: Number
     ) -> PhaseSpace:
         """Record repeated stages (`physics.repetition.repeated`)."""
-        self._parts.append(Repetition([LaneLoop(self.ray, ray)]))
+        self._parts.append(Repetition([LaneLoop(self.ray, ray, _drifted(self.ray, ray))]))
         ahead = self.tape.input("ahead", Level.SLICE)
         loops = []
         for group in [[stage] for stage in stages] if self.split else [stages]:
@@ -81,3 +92,14 @@ class LaneRecording:
         """Return the rows of a block as they are now."""
         rows = {name: self.tape.input(name, Level.LANE) for name in COORDINATES}
         return PhaseSpace(**{**rows, "delta": self.delta})
+
+
+def _drifted(start: PhaseSpace, end: PhaseSpace) -> Value:
+    """Return the length [m] by which a ray has drifted; None if it has not, or if something else happened to it."""
+    waiting, lengths = [end.x], []
+    while waiting:
+        number = waiting.pop()
+        if isinstance(number, Recorded):
+            lengths += [number] if number.level == Level.CALL else []
+            waiting.extend(number.operands)
+    return next((length for length in lengths if drift(start, length) == end), None)

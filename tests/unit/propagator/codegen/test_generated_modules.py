@@ -67,6 +67,7 @@ def test_a_pass_is_its_description(one: LanePass) -> None:
 def test_a_pass_that_is_not_regrouped_is_its_description_to_the_last_bit(one: LanePass) -> None:
     names = {name: LANES * row for row, name in enumerate(("X", "PX", "Y", "PY", "DELTA", "CT", "WEIGHT"))}
     scope: dict[str, Any] = {"math": math, "LANES": LANES, "Floats": np.ndarray, **names, **FRACTIONS}
+    exec(PASSES[0].source(regroup=False), scope)  # drift, which passes of several slices begin with
     exec(one.source(regroup=False), scope)
     before = block()
     state = before.tolist()
@@ -78,6 +79,18 @@ def test_the_fractions_of_a_slice_are_those_of_the_description() -> None:
     outer, inner, strong, weak = FRACTIONS.values()
     assert YOSHIDA.drifts == pytest.approx((outer, inner, inner, outer), rel=1e-15)
     assert YOSHIDA.kicks == pytest.approx((strong, weak, strong), rel=1e-15)
+
+
+def test_passes_of_slices_begin_with_the_pass_drift_if_that_is_what_they_do() -> None:
+    arguments = {"length": "float", "slices": "int", "b2": "float"}
+    assert "    drift(c_2, s)" in LanePass("plain", "Pass.", arguments, straight).source().splitlines()
+
+    def shifted(ray: PhaseSpace, v: Any) -> PhaseSpace:
+        return straight(ray._replace(px=ray.px + v["b2"]), v)
+
+    source = LanePass("shifted", "Pass, after a kick.", arguments, shifted).source()
+    assert "drift(" not in source
+    assert source.count("for i in range(LANES):") == 2
 
 
 def test_new_physics_in_a_slice_is_a_new_pass() -> None:
