@@ -64,16 +64,19 @@ def open_bench(
 
 def _give_gate(bench: "Bench", connection: Connection) -> None:
     """Give the gate of the configuration's limits file and of the newest calibration that fits, or the reason."""
-    from gnomon.cli.gate_parts import Chosen, limits_of, missing_parts, predictor_of
+    from gnomon.cli.gate_parts import Chosen, limits_of, no_calibration, no_limits, predictor_of
     from gnomon.cli.recordings_folder import own_name
     from gnomon.recorder.replaying import CorrectionGate, line_of, record_of
 
     chosen = Chosen(bench.session.prefix, connection.config)
     limits = limits_of(chosen)
+    if limits is None:
+        bench.no_gate = no_limits()
+        return
     present = bench.session.present_lattice()
-    predictor = None if limits is None else predictor_of(chosen, present, "")
-    if limits is None or predictor is None:
-        bench.no_gate = missing_parts(chosen, present, limits, predictor)[0]
+    predictor = predictor_of(chosen, present, "")
+    if predictor is None:
+        bench.no_gate = no_calibration(chosen, present)
         return
     bench.gate = CorrectionGate(
         limits, predictor, reviewer=own_name(), observer=lambda view: say(line_of(record_of(view)), err=True)

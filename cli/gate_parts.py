@@ -61,21 +61,16 @@ class GateParts:
         return self.file.recording
 
 
-def missing_parts(
-    chosen: Chosen, start: "Lattice", limits: "Limits | None", predictor: "Predictor | None", recording: str = ""
-) -> tuple[str, ...]:
-    """List the parts of the gate that are missing, each with the remedy, for a `recording` if that is meant.
+def no_limits(recording: str = "") -> str:
+    """Say that there is no limits file, with the remedy, for a `recording` if that is meant."""
+    given = "give --limits FILE, or " if recording else ""
+    return f"there is no limits file: {given}name one as gate.limits in the configuration"
 
-    `start` has the settings that a calibration must fit.
-    """
-    found = []
-    if limits is None:
-        given = "give --limits FILE, or " if recording else ""
-        found.append(f"there is no limits file: {given}name one as gate.limits in the configuration")
-    if predictor is None:
-        wanted = f" --for {recording}" if recording else ""
-        found.append(f"{_why_none_fits(chosen, start)}: make one with gnomon calibrate measure{wanted}")
-    return tuple(found)
+
+def no_calibration(chosen: Chosen, start: "Lattice", recording: str = "") -> str:
+    """Say why no calibration fits the settings `start`, with the remedy, for a `recording` if that is meant."""
+    wanted = f" --for {recording}" if recording else ""
+    return f"{_why_none_fits(chosen, start)}: make one with gnomon calibrate measure{wanted}"
 
 
 def _why_none_fits(chosen: Chosen, start: "Lattice") -> str:
@@ -85,7 +80,7 @@ def _why_none_fits(chosen: Chosen, start: "Lattice") -> str:
     known = [each for each in folder.all() if each.document_digest == start.ring.digest]
     if not known:
         return f"there is no calibration of this machine in {folder.folder}"
-    own = [each for each in known if each.prefix in (None, chosen.prefix)]
+    own = [each for each in known if _is_of(each, chosen.prefix)]
     if not own:
         prefixes = ", ".join(sorted({repr(each.prefix) for each in known}))
         return f"all calibrations of this machine document are of PVs with another prefix than this ({prefixes})"
@@ -123,6 +118,8 @@ def parts_of(name: str, chosen: Chosen) -> GateParts:
     start = start_of(file.recording, ring)
     limits = limits_of(chosen)
     predictor = predictor_of(chosen, start, file.recording.calibration_id)
+    missing = [] if limits is not None else [no_limits(file.recording.name)]
+    missing += [] if predictor is not None else [no_calibration(chosen, start, file.recording.name)]
     return GateParts(
         file,
         plan,
@@ -132,7 +129,7 @@ def parts_of(name: str, chosen: Chosen) -> GateParts:
         propagate,
         limits,
         predictor,
-        missing_parts(chosen, start, limits, predictor, file.recording.name),
+        tuple(missing),
     )
 
 
@@ -168,16 +165,21 @@ def predictor_of(chosen: Chosen, start: "Lattice", wanted: str) -> "Predictor | 
     own = start.ring.digest, optics_digest(start)
     found = [
         each for each in folder.all()
-        if (each.document_digest, each.optics_digest) == own and each.prefix in (None, chosen.prefix)
+        if (each.document_digest, each.optics_digest) == own and _is_of(each, chosen.prefix)
     ]  # fmt: skip
     return Predictor.of(found[-1], start.ring) if found else None
+
+
+def _is_of(document: "CalibrationDocument", prefix: str) -> bool:
+    """Tell whether a calibration is of PVs with a prefix, as far as it knows."""
+    return document.prefix in (None, prefix)
 
 
 def _of_prefix(document: "CalibrationDocument", prefix: str) -> "CalibrationDocument":
     """Return a calibration. Raises CalibrationError if it was measured at PVs with another prefix."""
     from gnomon.recorder import CalibrationError
 
-    if document.prefix not in (None, prefix):
+    if not _is_of(document, prefix):
         raise CalibrationError(
             f"calibration {document.id[:12]} was measured at PVs with the prefix {document.prefix!r}, which is another "
             f"machine than that of {prefix!r}: gnomon calibrate measure --prefix {prefix!r}"

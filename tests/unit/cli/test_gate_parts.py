@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gnomon.cli.gate_parts import Chosen, missing_parts, predictor_of
+from gnomon.cli.gate_parts import Chosen, no_calibration, predictor_of
 from gnomon.db import shipped_machine
 from gnomon.lattice import Lattice, Ring
 from gnomon.recorder import CalibrationError
@@ -24,8 +24,7 @@ def calibration(ring: Ring, prefix: str | None, day: int) -> CalibrationDocument
 
 
 def reason(config: Path, start: Lattice) -> str:
-    _limits, found = missing_parts(Chosen("", config), start, None, None, "bump")
-    return found
+    return no_calibration(Chosen("", config), start, "bump")
 
 
 def test_a_calibration_of_the_twin_is_not_used_at_its_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
