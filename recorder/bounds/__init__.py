@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gnomon.lattice import lazy_names
 
 if TYPE_CHECKING:
-    from gnomon.recorder.bounds.band import Band, Kind, Observable, Predicts, Reading, values_of
+    from gnomon.recorder.bounds.band import Band, Kind, Observable, Predicts, Reading, rows_of, values_of
     from gnomon.recorder.bounds.calibration import MeasuredChange, Noise, calibrate, noise_of, with_held_out
     from gnomon.recorder.bounds.calibration_document import CalibrationDocument, DataUsed, lattice_of, parse_calibration
     from gnomon.recorder.bounds.command_kinds import kind_of, optics_digest, optics_settings
@@ -40,6 +40,7 @@ __all__ = [
     "optics_settings",
     "parse_calibration",
     "quantile",
+    "rows_of",
     "values_of",
     "with_held_out",
 ]
@@ -47,7 +48,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        **dict.fromkeys(("Band", "Kind", "Observable", "Predicts", "Reading", "values_of"), "band"),
+        **dict.fromkeys(("Band", "Kind", "Observable", "Predicts", "Reading", "rows_of", "values_of"), "band"),
         **dict.fromkeys(("MeasuredChange", "Noise", "calibrate", "noise_of", "with_held_out"), "calibration"),
         **dict.fromkeys(("CalibrationDocument", "DataUsed", "lattice_of", "parse_calibration"), "calibration_document"),
         **dict.fromkeys(("kind_of", "optics_digest", "optics_settings"), "command_kinds"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.recorder.bounds import Reading
+from gnomon.recorder.bounds import Reading, rows_of
 from gnomon.recorder.recorder_errors import FrozenError, MissedError
 from gnomon.recorder.replay_steps import Step
 from gnomon.recorder.replaying.beam_meter import Meter
@@ -128,8 +128,7 @@ class BeamPutBack:
 
 def _beside(before: Reading, after: Reading, half: NDArray[np.float64]) -> float:
     """Find the largest difference of two readings in half widths of a band; what either does not show is left out."""
-    values = [np.concatenate((each.orbit[:, 0], each.orbit[:, 1], each.tune)) for each in (before, after)]
-    difference = np.abs(values[1] - values[0])
+    difference = np.abs(rows_of(after) - rows_of(before))
     half = half[: difference.size]
     if half.size < difference.size:
         return math.inf

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 from bench.gate_coverage import Sample, Session
-from bench.gate_oracle import flat
 from numpy.typing import NDArray
 
 from gnomon.lattice import Key
+from gnomon.recorder.bounds import rows_of
 from gnomon.recorder.bounds.calibration import MeasuredChange, Noise, noise_of
 from gnomon.recorder.bounds.calibration import calibrate as fit
 from gnomon.recorder.bounds.predictor import Predictor
@@ -41,8 +41,10 @@ def measure_response(session: Session) -> tuple[Noise, Floats, list[MeasuredChan
         after = machine.read(AVERAGED)
         machine.restore()
         machine.wait(AVERAGED)
-        found.append(MeasuredChange({key: value}, flat(after) - flat(before), {}, less * noise.rows, flat(before)))
-    return noise, np.mean([flat(each) for each in repeated], axis=0), found
+        found.append(
+            MeasuredChange({key: value}, rows_of(after) - rows_of(before), {}, less * noise.rows, rows_of(before))
+        )
+    return noise, np.mean([rows_of(each) for each in repeated], axis=0), found
 
 
 def calibrate(session: Session, for_discrepancy: list[Sample], for_shell: list[Sample]) -> Predictor:
@@ -75,6 +77,6 @@ def _in_places(first: list[Sample], others: list[Sample], baseline: dict[Key, fl
     placed: dict[int, MeasuredChange] = {}
     for place, sample in zip(order.tolist(), [*first, *others], strict=True):
         moved = {key: value for key, value in sample.settings.items() if value != baseline[key]}
-        effect = flat(sample.after) - flat(sample.before)
-        placed[place] = MeasuredChange(sample.changes, effect, moved, shown=flat(sample.before))
+        effect = rows_of(sample.after) - rows_of(sample.before)
+        placed[place] = MeasuredChange(sample.changes, effect, moved, shown=rows_of(sample.before))
     return [placed[place] for place in range(len(order))]

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from bench.gate_commands import Case, Commands, balanced
-from bench.gate_oracle import Oracle, flat, largest
+from bench.gate_oracle import Oracle, largest
 from bench.gate_statistics import Coverage, conformal_quantile
 from bench.gate_truth import Moment, TrueMachine
 from numpy.typing import NDArray
 
 from gnomon.lattice import Key
-from gnomon.recorder.bounds import Band, Reading
+from gnomon.recorder.bounds import Band, Reading, rows_of
 from gnomon.recorder.bounds.predictor import Predictor
 
 Floats = NDArray[np.float64]
@@ -191,9 +191,9 @@ def measure_coverage(
 
 def _score_at_once(predictor: Predictor, sample: Sample) -> float:
     """The score in a band as wide as right after the calibration: the shell's own scores are such."""
-    forecast = predictor.forecast(sample.settings, sample.changes, shown=flat(sample.before))
+    forecast = predictor.forecast(sample.settings, sample.changes, shown=rows_of(sample.before))
     scale = np.sqrt(forecast.variances + forecast.beyond + 2.0 * predictor.noise**2)
-    return largest(flat(sample.before) + forecast.effect, scale, sample.after)
+    return largest(rows_of(sample.before) + forecast.effect, scale, sample.after)
 
 
 def _widths(result: CoverageResult, where: Bin, predictor: Predictor, number: int, band: Band, oracle: Floats) -> None:
@@ -208,7 +208,7 @@ def _widths(result: CoverageResult, where: Bin, predictor: Predictor, number: in
 
 def bin_of(predictor: Predictor, sample: Sample) -> int:
     """Number of the calibration's bin that a command is in; -1 for one outside of all."""
-    forecast = predictor.forecast(sample.settings, sample.changes, shown=flat(sample.before))
+    forecast = predictor.forecast(sample.settings, sample.changes, shown=rows_of(sample.before))
     return predictor.shell.find(forecast.kind, forecast.size)[0]
 
 

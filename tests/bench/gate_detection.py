@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from bench.gate_commands import Case
-from bench.gate_oracle import flat
 from bench.gate_scene import Scene
 from bench.gate_truth import TrueMachine
 from numpy.typing import NDArray
 
 from gnomon.lattice import Key, LatticeError
-from gnomon.recorder.bounds import Band, Reading
+from gnomon.recorder.bounds import Band, Reading, rows_of
 
 Floats = NDArray[np.float64]
 
@@ -95,8 +94,8 @@ def _one(scene: Scene, case: Case, make: Make, rng: np.random.Generator) -> bool
 
 def _effects(found: Band, before: Reading) -> Floats:
     """Predicted effects (n,), in widths of the band."""
-    n = flat(before).size
-    effects: Floats = np.abs(found.expected[:n] - flat(before)) / (found.upper - found.lower)[:n]
+    n = rows_of(before).size
+    effects: Floats = np.abs(found.expected[:n] - rows_of(before)) / (found.upper - found.lower)[:n]
     return effects
 
 
@@ -115,7 +114,7 @@ def _swapped(at: Attempt) -> tuple[Band, Reading] | None:
     """Two monitors are swapped whose predicted effects differ by the stated size."""
     before, honest = at.start()
     count = len(before.orbit)
-    change = (honest.expected[: 2 * count] - flat(before)[: 2 * count]).reshape(2, count)
+    change = (honest.expected[: 2 * count] - rows_of(before)[: 2 * count]).reshape(2, count)
     width = (honest.upper - honest.lower)[: 2 * count].reshape(2, count)
     for one, other in _pairs(count, at.rng):
         if (np.abs(change[:, one] - change[:, other]) >= EFFECT * width[:, [one, other]].max(axis=1)).any():

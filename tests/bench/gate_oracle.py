@@ -13,7 +13,7 @@ from bench.gate_truth import Moment, TrueMachine
 from numpy.typing import NDArray
 
 from gnomon.lattice import Key
-from gnomon.recorder.bounds import Reading
+from gnomon.recorder.bounds import Reading, rows_of
 
 Floats = NDArray[np.float64]
 
@@ -35,15 +35,10 @@ class Oracle:
         after = self._machine.changed(changes)
         change = np.concatenate([(after.orbit - before.orbit).T.ravel(), after.tune - before.tune])
         noise = np.concatenate([np.full(shown.orbit.size, self._noise_mm), np.full(2, self._noise_tune)])
-        return flat(shown) + change, np.hypot(noise, IRON * change)
-
-
-def flat(reading: Reading) -> Floats:
-    """A reading (n,) in the order of a band."""
-    return np.concatenate([reading.orbit[:, 0], reading.orbit[:, 1], reading.tune])
+        return rows_of(shown) + change, np.hypot(noise, IRON * change)
 
 
 def largest(expected: Floats, scale: Floats, after: Reading) -> float:
     """The oracle's score."""
-    error = np.abs(flat(after) - expected) / scale
+    error = np.abs(rows_of(after) - expected) / scale
     return float(np.max(np.where(np.isfinite(error), error, np.inf)))

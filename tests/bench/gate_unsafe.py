@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from bench.gate_commands import SIZES, Case, Commands
 from bench.gate_limits import Class
-from bench.gate_oracle import flat
 from bench.gate_scene import Scene
 from bench.gate_truth import Moment
 
 from gnomon.lattice import Key, LatticeError
-from gnomon.recorder.bounds import Kind, Reading
+from gnomon.recorder.bounds import Kind, Reading, rows_of
 
 #: Moments of a ramp at which the truth is asked, as parts of it: the end first, which tells most.
 RAMP = (1.0, 0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875)
@@ -221,12 +220,12 @@ def _two_sigma(scene: Scene, case: Case, reading: Reading) -> bool:
     band = scene.predictor.band(
         scene.machine.settings, {case.key: case.value}, reading, coverage=0.95, now_ns=scene.machine.now_ns
     )
-    n = flat(reading).size
+    n = rows_of(reading).size
     if not np.isfinite(band.expected[:n]).all():
         return False
     low, high = band.expected - 2.0 * band.scale, band.expected + 2.0 * band.scale
     orbit = band.indices(Kind.ORBIT_X, Kind.ORBIT_Y)
-    reference = flat(scene.reference)[orbit]
+    reference = rows_of(scene.reference)[orbit]
     away = np.maximum(np.abs(low[orbit] - reference), np.abs(high[orbit] - reference))
     if away.max() > scene.true.gate_mm:
         return False
